@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * base/check.h: how the runtime dies, and who is to blame.
+ *
+ *   tri_fatal    our fault: a broken invariant.  File, line, message, backtrace
+ *                addresses, abort.  Never returns, never allocates.
+ *   tri_panic    the caller's fault: misuse of the API.  One sentence through
+ *                the panic handler (tri_set_panic_handler), then abort.  The
+ *                caller holds no runtime lock and is in no critical section.
+ *   TRI_CHECK    stays in release builds: cheap, and what it guards is memory.
+ *   TRI_DCHECK   checked builds only (TRI_CHECKED=1); still compiled otherwise.
+ *
+ * Formats are base/format.h's.
+ */
+#ifndef TRI_BASE_CHECK_H
+#define TRI_BASE_CHECK_H
+
+#include "base/compiler.h"
+
+#ifndef TRI_CHECKED
+#    define TRI_CHECKED 0
+#endif
+
+TRI_NORETURN TRI_COLD void tri_fatal_at(const char *file, int line,
+                                        const char *format, ...)
+    TRI_PRINTF(3, 4);
+TRI_NORETURN TRI_COLD void tri_panic(const char *format, ...) TRI_PRINTF(1, 2);
+
+#define tri_fatal(...) tri_fatal_at(__FILE__, __LINE__, __VA_ARGS__)
+
+#define TRI_CHECK(condition, ...)                                            \
+    do {                                                                     \
+        if (TRI_UNLIKELY(!(condition)))                                      \
+            tri_fatal_at(__FILE__, __LINE__, __VA_ARGS__);                   \
+    } while (0)
+
+#define TRI_DCHECK(condition, ...)                                           \
+    do {                                                                     \
+        if (TRI_CHECKED && TRI_UNLIKELY(!(condition)))                       \
+            tri_fatal_at(__FILE__, __LINE__, __VA_ARGS__);                   \
+    } while (0)
+
+/* Called by tri_fatal and an unhandled tri_panic before abort; set once by
+ * the runtime to print what only it knows (goroutine, last events). */
+extern void (*tri_fatal_hook)(void);
+
+#endif /* TRI_BASE_CHECK_H */

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gc/special.h: what hangs on objects: cleanups, finalizers, weak handles.
+ *
+ * Each special is a record in type-stable slabs.  Per span they are indexed by
+ * slot: a bitmap of slots that have any, and a table from slot to the first
+ * record, so that add, stop and find are O(1) however many the span holds.
+ *
+ * Docs and proofs: docs/design/cleanups.md.
+ *
+ *   SPEC-1  Every change of a span's index is made non-preemptible (inside one
+ *           critical section), after tri_sweep_ensure_swept(span), holding
+ *           span->specials_lock; or by the span's sweeper (gen sg-1), holding
+ *           specials_lock too.  Otherwise a sweep misses or doubles a record.
+ *   SPEC-2  A record's life is its one atomic word {id, state}; the handle is
+ *           {id, record}.  Stop is one CAS armed -> stopped: exact, no look-up
+ *           by address, so no D-001.
+ *   SPEC-3  specials_lock and the index survive reuse of the span struct; what
+ *           is reached through a handle is re-validated under the lock by the
+ *           record's own `span` field, never by address arithmetic.
+ *   SPEC-4  has-specials of a page changes only under the lock of the span that
+ *           covers it, together with the index.
+ */
+#ifndef TRI_GC_SPECIAL_H
+#define TRI_GC_SPECIAL_H
+
+#include "alloc/span.h"
+#include "gc/host.h"
+
+/* Off-heap state that tri_gc_p embeds for cleanups: magazines of records, a
+ * range of ids, the block being filled, counters.  Defined in gc/special_p.h. */
+struct tri_special_p;
+
+int tri_specials_init(void); /* 0 or -errno */
+
+/* ---- called by the sweeper (gc/sweep.c) ---- */
+
+/* Any special on this span?  One relaxed load. */
+static inline bool
+tri_span_has_specials(struct tri_span *span)
+{
+    /* Relaxed: the sweeper owns the span; adders are excluded by sweep_gen. */
+    return tri_load_relaxed(&span->specials) != NULL;
+}
+
+/*
+ * The specials pass of a sweep, before the bits are swapped: for every slot
+ * with specials and without mark: a finalizer revives it (sets the mark bit)
+ * and is queued, with its weak handles cleared; otherwise all its records are
+ * unlinked: weak handles cleared first, then cleanups queued.  Stopped records
+ * met on the way are unlinked and freed.  The caller owns the span (sg-1) and
+ * is inside a critical section.
+ */
+void tri_specials_sweep(struct tri_span *span, uint64_t cycle);
+
+/* After a batch of sweeping: makes what this P queued visible to runners (so a
+ * lone cleanup does not wait for the whole sweep). */
+void tri_specials_publish(struct tri_special_p *p);
+
+/* ---- called by the marker (gc/root.c) ---- */
+
+/*
+ * Root jobs over all specials, in shards: for each record with a pointer
+ * argument calls scan on that word; for finalizers, mark_through(object) (what
+ * the object refers to is alive, the object itself is not marked); weak
+ * handles' indirection objects are kept.  Also queued, not yet run records.
+ * Concurrent with adds and stops.
+ */
+size_t tri_specials_root_jobs(void);
+void tri_specials_root_job(size_t job,
+                           void (*scan)(uintptr_t lo, uintptr_t hi, void *arg),
+                           void (*mark_through)(uintptr_t object, void *arg),
+                           void *arg);
+
+/* Mark termination is being attempted: weak -> strong must wait (C-210). */
+void tri_weak_block(void);
+void tri_weak_unblock(void);
+
+/* Background sweeper, first thing after mark termination: pages that carry
+ * specials, so that cleanups are queued in time proportional to their number.
+ * Calls visit(span) for each candidate span; spans may be stale. */
+void tri_specials_each_span(void (*visit)(struct tri_span *span));
+
+/* ---- counters: added == stopped + queued + armed, queued == executed +
+ * pending, exact at quiescent points ---- */
+struct tri_cleanup_stats {
+    uint64_t added, stopped, queued, executed, armed, pending;
+    uint64_t finalizers_queued, finalizers_executed;
+};
+void tri_cleanup_stats_read(struct tri_cleanup_stats *stats);
+
+#endif /* TRI_GC_SPECIAL_H */

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tricolor/impl/alloc.h: the inline half of allocation.  Not API.
+ *
+ * A small object is one word of free slots away: take the lowest set bit, clear
+ * it, multiply.  The whole step lies in one critical section, so a phase of the
+ * collector never changes inside it, and black allocation is settled in bulk
+ * when a word is refilled (docs/design/malloc.md, ALLOC-1).
+ */
+#ifndef TRICOLOR_IMPL_ALLOC_H
+#define TRICOLOR_IMPL_ALLOC_H
+
+#ifndef TRICOLOR_TRICOLOR_H
+#    error "include <tricolor/tricolor.h>"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TRI_TINY_BYTES       16   /* noscan below this: the tiny allocator */
+#define TRI_INLINE_BYTES_MAX 1024 /* largest size the inline path serves */
+
+/* (bytes + 7) / 8 -> noscan kind, for bytes <= TRI_INLINE_BYTES_MAX. */
+extern TRI_API const uint8_t
+    tri_noscan_kind_by_words[TRI_INLINE_BYTES_MAX / 8 + 1];
+
+/* A zeroed slot of `kind`, of which the first `bytes` are to be used, or NULL
+ * when the cache's word is empty (or there is no P: then it is empty too). */
+TRI_FORCED void *
+tri_slot_take(uint32_t kind, size_t bytes)
+{
+    tri_enter();
+    struct tri_slot_cache *slots = &tri_local_cache()->slot[kind];
+    uint64_t free = slots->free;
+    if (TRI_UNLIKELY(free == 0)) {
+        tri_leave();
+        return NULL;
+    }
+    uint64_t index = (uint64_t)__builtin_ctzll(free);
+    void *object = (void *)(slots->base + index * slots->slot_bytes);
+    slots->free = free & (free - 1);
+    memset(object, 0, bytes);
+    tri_leave();
+    return object;
+}
+
+TRI_INLINE_API void *
+tri_new(const struct tri_type *type)
+{
+    uint32_t kind = __atomic_load_n(&type->state->kind, __ATOMIC_ACQUIRE);
+    if (TRI_LIKELY(kind != 0)) {
+        void *object = tri_slot_take(kind, (type->bytes + 7) & ~(size_t)7);
+        if (TRI_LIKELY(object != NULL))
+            return object;
+    }
+    return tri_new_slow(type);
+}
+
+TRI_INLINE_API void *
+tri_alloc_noscan(size_t bytes)
+{
+    if (TRI_LIKELY(bytes - TRI_TINY_BYTES
+                   <= TRI_INLINE_BYTES_MAX - TRI_TINY_BYTES)) {
+        uint32_t kind = tri_noscan_kind_by_words[(bytes + 7) / 8];
+        void *object = tri_slot_take(kind, (bytes + 7) & ~(size_t)7);
+        if (TRI_LIKELY(object != NULL))
+            return object;
+    }
+    return tri_alloc_noscan_slow(bytes);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* TRICOLOR_IMPL_ALLOC_H */

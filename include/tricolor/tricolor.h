@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tricolor.h: the whole API of the Tricolor runtime.
+ *
+ * Goroutines on a work-stealing scheduler, a concurrent tri-colour collector
+ * with precise types, cleanups with an exact Stop, all traced.  It follows
+ * Go's runtime; each call names its Go counterpart.
+ *
+ * Who may call.  Unless its comment says otherwise, every call works from any
+ * goroutine and from any thread attached with tri_thread_attach; from anywhere
+ * else it panics with one sentence.  No call is for signal handlers.
+ *
+ * Where a goroutine may change threads.  Only in the calls marked "switches":
+ * a C compiler may cache &errno or other thread-local addresses over a call,
+ * so treat these as you would treat a thread change.  Every other call, above
+ * all allocation, returns on the thread it was called on.
+ *
+ * Pointers.  The collector finds pointers into the heap, interior ones
+ * included, in the stacks and registers of goroutines and attached threads, in
+ * the .data and .bss of the program and its libraries, in ranges registered
+ * with tri_root_add, and in the pointer fields of reachable objects.  Not in
+ * malloc'ed memory, thread-local variables, or a pointer one past the end.
+ * A store of a heap pointer to any of these but a stack goes through TRI_STORE.
+ *
+ * Objects are zeroed, never move, and are 8-byte aligned (16 where the size is
+ * a multiple of 16 and the type holds no header; see tri_type_make).
+ */
+#ifndef TRICOLOR_TRICOLOR_H
+#define TRICOLOR_TRICOLOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <tricolor/impl/local.h>
+#include <tricolor/version.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Inline here, and an exported symbol of the library too. */
+#define TRI_INLINE_API inline
+
+/* ---- start and stop ---------------------------------------------------- */
+
+/*
+ * Every option has a name here, in the environment and on `tricolor run`'s
+ * command line, with one meaning.  A field left 0 (or NULL) takes its value
+ * from the environment, and without that its default.  Explicit fields win.
+ */
+struct tri_options {
+    int procs;              /* TRI_PROCS: Ps; default: usable CPUs */
+    int gc_percent;         /* TRI_GC: as GOGC; -1 off; default 100 */
+    int64_t memory_limit;   /* TRI_MEMORY_LIMIT: bytes; default none */
+    size_t stack_bytes;     /* TRI_STACK: of a goroutine; default 64 KiB */
+    const char *debug;      /* TRI_DEBUG: "key=value,..."; "help" lists */
+};
+
+/*
+ * Starts the runtime, runs fn(arg) as the main goroutine, and returns its
+ * result once it returns; other goroutines are then abandoned, as in Go, and
+ * the runtime may not be started again.  A bad option prints one sentence to
+ * standard error and returns 2.  From a plain thread only.  Go: main.main.
+ */
+TRI_API int tri_main(int (*fn)(void *), void *arg,
+                     const struct tri_options *opt);
+
+/*
+ * For embedding: starts the runtime and attaches the calling thread.
+ * 0; -EINVAL after a bad option (one sentence on standard error);
+ * -EALREADY; -ENOMEM; -EAGAIN where no thread can be had.
+ */
+TRI_API int tri_init(const struct tri_options *opt);
+
+/* The library's version, "0.1.0". */
+TRI_API const char *tri_version(void);
+
+/* ---- types ------------------------------------------------------------- */
+
+/* A run of pointer words in a type: `words` words from byte `offset` on. */
+struct tri_field {
+    uint32_t offset;
+    uint32_t words;
+};
+
+/* What the runtime knows of a type after its first use; never freed. */
+struct tri_type_info;
+
+struct tri_type_state {
+    uint32_t kind;  /* span kind for inline allocation; 0: take the slow path */
+    uint32_t unused;
+    const struct tri_type_info *info;
+};
+
+/*
+ * Describes an object: made by TRI_TYPE, or by tri_type_make at run time.
+ * Must outlive its use in tri_new; live objects do not refer to it.
+ */
+struct tri_type {
+    const char *name;
+    size_t bytes;
+    const struct tri_field *fields; /* the pointer fields, ascending */
+    size_t field_count;
+    struct tri_type_state *state;
+};
+
+/*
+ * Makes a type at run time.  Bit i of pointer_words[i / 64] says that word i
+ * (8 bytes) holds a pointer; the array covers `bytes` rounded up to words, and
+ * may be NULL for a type without pointers.  Types are never freed, equal calls
+ * make distinct types.  NULL, errno ENOMEM, when memory is short.
+ */
+TRI_API const struct tri_type *tri_type_make(const char *name, size_t bytes,
+                                             const uint64_t *pointer_words);
+
+/* ---- allocation -------------------------------------------------------- */
+/*
+ * Never NULL: when the machine has no more memory the program panics with
+ * "out of memory" (as in Go).  A size of 0 gives the address of one shared
+ * byte.  May start or help a collection; never switches.
+ */
+
+/* Go: new(T).  Inline for small types. */
+TRI_INLINE_API void *tri_new(const struct tri_type *type);
+
+/* `count` objects side by side; any of them, and their insides, may be pointed
+ * at.  Go: make([]T, count). */
+TRI_API void *tri_new_array(const struct tri_type *type, size_t count);
+
+/* Memory that holds no pointers into the heap: never scanned. */
+TRI_INLINE_API void *tri_alloc_noscan(size_t bytes);
+
+/* Memory whose every aligned word may be a pointer. */
+TRI_API void *tri_alloc_conservative(size_t bytes);
+
+TRI_API void *tri_new_slow(const struct tri_type *type);
+TRI_API void *tri_alloc_noscan_slow(size_t bytes);
+
+/* ---- the write barrier ------------------------------------------------- */
+
+/* Not 0 while the collector marks.  Read inside a critical section only. */
+extern TRI_API uint32_t tri_barrier_on;
+TRI_API void tri_store_slow(void **slot, void *value);
+
+/* Indivisible with respect to phase changes: test, record and store lie in one
+ * critical section (design: docs/design/barrier.md, BAR-1). */
+TRI_FORCED void
+tri_store_pointer(void **slot, void *value)
+{
+    tri_enter();
+    if (TRI_UNLIKELY(__atomic_load_n(&tri_barrier_on, __ATOMIC_RELAXED) != 0))
+        tri_store_slow(slot, value);
+    else
+        __atomic_store_n(slot, value, __ATOMIC_RELEASE);
+    tri_leave();
+}
+
+/*
+ * *slot = value, for a slot in a heap object, a global or a registered range.
+ * Also a release store: who loads the pointer sees the object's content.
+ * Initialising stores into an object nobody else has seen need it too, unless
+ * the value stored is NULL.
+ */
+#define TRI_STORE(slot, value)                                               \
+    do {                                                                     \
+        __typeof__(*(slot)) tri_value_ = (value);                            \
+        tri_store_pointer((void **)(void *)(slot), (void *)tri_value_);      \
+    } while (0)
+
+/* memmove of `bytes` between heap objects (dst may be a global), with the
+ * barrier for every aligned word.  Go: typedmemmove. */
+TRI_API void tri_copy(void *dst, const void *src, size_t bytes);
+
+/* ---- cleanups, finalizers, weak pointers -------------------------------- */
+
+/* A cleanup's handle.  {0}: a no-op handle.  Copy it freely; it keeps nothing
+ * alive.  Go: runtime.Cleanup. */
+struct tri_cleanup {
+    uint64_t id;
+    void *record;
+};
+
+/*
+ * Once the object that `ptr` points into (anywhere) is unreachable, fn(arg) is
+ * called once, on a goroutine of the runtime; the object itself may be gone by
+ * then.  `arg` is kept alive, and so must not lead back to the object.  Many
+ * cleanups may hang on one object; their order is not specified; at process
+ * exit none is run.  A zero-size or static `ptr` gives a no-op handle.
+ * Misuse (ptr NULL or not in an object, arg inside the object, fn NULL) panics.
+ * Go: runtime.AddCleanup.
+ */
+TRI_API struct tri_cleanup tri_add_cleanup(void *ptr, void (*fn)(void *),
+                                           void *arg);
+
+/* The same with up to 16 bytes of plain data, copied now: nothing to keep
+ * alive, nothing to mark, no allocation.  fn gets a copy's address, 8-aligned,
+ * good until it returns. */
+TRI_API struct tri_cleanup tri_add_cleanup_data(void *ptr,
+                                                void (*fn)(const void *),
+                                                const void *data,
+                                                size_t bytes);
+
+/* As tri_add_cleanup, but misuse returns -EINVAL and shortage of memory
+ * -ENOMEM; 0 and *cleanup set otherwise. */
+TRI_API int tri_try_add_cleanup(struct tri_cleanup *cleanup, void *ptr,
+                                void (*fn)(void *), void *arg);
+
+/*
+ * Cancels.  True: this call cancelled it, and it never runs.  False: it was
+ * queued, running, done or stopped before, or the handle is a no-op.  Safe at
+ * any time, from a cleanup too; the object need not be alive.
+ * Go: Cleanup.Stop, which tells nothing.
+ */
+TRI_API bool tri_cleanup_stop(struct tri_cleanup cleanup);
+
+/*
+ * Waits until every cleanup queued so far has returned, at most timeout_ns
+ * (< 0: for ever).  True: none is pending.  Called from a cleanup, it does not
+ * wait for that one.  Switches.
+ */
+TRI_API bool tri_cleanup_drain(int64_t timeout_ns);
+
+/*
+ * When the object is unreachable fn(ptr) is called once and the object is
+ * alive again, without finalizer; at most one per object.  ptr must be the
+ * object's start.  fn NULL removes.  Go: runtime.SetFinalizer.
+ */
+TRI_API void tri_set_finalizer(void *ptr, void (*fn)(void *));
+
+/* The object ptr points into is reachable up to here.  Go: KeepAlive. */
+TRI_FORCED void
+tri_keepalive(const void *ptr)
+{
+    __asm__ volatile("" : : "r"(ptr) : "memory");
+}
+
+/* A pointer that does not keep its object alive.  {NULL} is the zero value.
+ * Equal for equal (object, offset), also after the object's death.  Holds a
+ * heap pointer: store it with TRI_STORE(&weak.handle, ...).  Go: weak.Pointer. */
+struct tri_weak {
+    void *handle;
+};
+TRI_API struct tri_weak tri_weak_make(void *ptr);
+/* The pointer, or NULL once the object was found dead. */
+TRI_API void *tri_weak_get(struct tri_weak weak);
+
+/* ---- roots -------------------------------------------------------------- */
+
+/* Every aligned word of [start, start + bytes) is a root until removed.
+ * Stores of heap pointers into it go through TRI_STORE.  0, -EINVAL, -ENOMEM. */
+TRI_API int tri_root_add(void *start, size_t bytes);
+TRI_API int tri_root_remove(void *start);
+
+/* ---- goroutines ---------------------------------------------------------- */
+
+/* Runs fn(arg) concurrently.  Go: go fn(arg). */
+TRI_API void tri_go(void (*fn)(void *), void *arg);
+/* Lets others run.  Switches.  Go: Gosched. */
+TRI_API void tri_yield(void);
+/* Sleeps at least ns.  Switches. */
+TRI_API void tri_sleep(int64_t ns);
+/* Ends the calling goroutine; on the main one, waits for the others for ever.
+ * Not from an attached thread.  Go: Goexit, without defers. */
+TRI_API void tri_exit(void) __attribute__((noreturn));
+/* The calling goroutine's number, from 1; it is the one in the trace. */
+TRI_API uint64_t tri_goid(void);
+/* Stops here if a pause is wanted.  Never needed; makes pauses shorter. */
+TRI_API void tri_safepoint(void);
+
+/*
+ * Around a call that may block its thread (read, accept, pthread_join...): the
+ * P goes to other goroutines.  Between the two no other call of this header,
+ * and no heap pointer may be stored anywhere; memory the blocked call uses must
+ * be reachable from the caller's frame.  Nesting is allowed.  Does not switch.
+ * Go: entersyscall and exitsyscall.
+ */
+TRI_API void tri_blocking_begin(void);
+TRI_API void tri_blocking_end(void);
+
+/* Any pthread: attach, use the API, detach; thread exit detaches by itself.
+ * 0, -ENOMEM, -EALREADY, -ENXIO before tri_init.  Attach may wait for a P. */
+TRI_API int tri_thread_attach(void);
+TRI_API void tri_thread_detach(void);
+
+/* ---- channels and synchronisation ---------------------------------------- */
+/*
+ * All of these are for goroutines and attached threads; waiting switches.
+ * Each of the structs is zero-initialised and ready; none holds a heap pointer
+ * but the queue of waiters, so it may live anywhere, on the heap too.
+ */
+
+/* A heap object: collected when unreachable.  Elements are `element_bytes`
+ * wide (0 is allowed), copied in and out; aligned words in them may be heap
+ * pointers.  Go: make(chan T, capacity). */
+struct tri_chan;
+TRI_API struct tri_chan *tri_chan_make(size_t element_bytes, size_t capacity);
+/* Panics on a closed channel; NULL blocks for ever. */
+TRI_API void tri_chan_send(struct tri_chan *chan, const void *element);
+/* False, *element zeroed: closed and drained.  element may be NULL. */
+TRI_API bool tri_chan_recv(struct tri_chan *chan, void *element);
+TRI_API bool tri_chan_try_send(struct tri_chan *chan, const void *element);
+/* True: received, or closed (then *ok is false). */
+TRI_API bool tri_chan_try_recv(struct tri_chan *chan, void *element, bool *ok);
+TRI_API void tri_chan_close(struct tri_chan *chan);
+TRI_API size_t tri_chan_len(const struct tri_chan *chan);
+TRI_API size_t tri_chan_cap(const struct tri_chan *chan);
+
+/* 16 bytes of state, all zero at first. */
+struct tri_mutex {
+    uint32_t word;
+    uint32_t unused;
+    void *waiters;
+};
+TRI_API void tri_mutex_lock(struct tri_mutex *mutex);
+TRI_API bool tri_mutex_trylock(struct tri_mutex *mutex);
+TRI_API void tri_mutex_unlock(struct tri_mutex *mutex);
+
+struct tri_waitgroup {
+    int64_t count;
+    uint32_t lock;
+    uint32_t unused;
+    void *waiters;
+};
+TRI_API void tri_waitgroup_add(struct tri_waitgroup *group, int64_t delta);
+TRI_API void tri_waitgroup_done(struct tri_waitgroup *group);
+TRI_API void tri_waitgroup_wait(struct tri_waitgroup *group);
+
+/* ---- collector ----------------------------------------------------------- */
+
+/* A full cycle that starts after the call, swept.  Go: runtime.GC. */
+TRI_API void tri_gc(void);
+/* These return what was set before. */
+TRI_API int tri_set_procs(int procs);          /* < 1: only asks */
+TRI_API int tri_set_gc_percent(int percent);   /* -1: off */
+TRI_API int64_t tri_set_memory_limit(int64_t bytes); /* < 0: only asks */
+
+/*
+ * What a misuse of this API calls, with one sentence.  It must not return; if
+ * it does, or is NULL (the default), the sentence goes to standard error and
+ * the program aborts.  It may longjmp to a frame of the same goroutine: no
+ * runtime state is held.  Returns the one set before.
+ */
+TRI_API void (*tri_set_panic_handler(void (*fn)(const char *message)))(
+    const char *);
+
+/* ---- metrics -------------------------------------------------------------- */
+
+/* Reads one metric by its name ("/gc/cycles/total:gc-cycles"); for histograms
+ * see tri_metric_histogram.  0; -ENOENT: no such name; -EINVAL: a histogram.
+ * From any thread. */
+TRI_API int tri_metric_read(const char *name, double *value);
+
+/* The i-th name, or NULL; the order is stable within a version. */
+TRI_API const char *tri_metric_name(size_t i);
+
+/*
+ * A histogram: `count` buckets, bucket i holds counts[i] samples in
+ * [bounds[i], bounds[i + 1]).  Fills at most `max` buckets, returns how many
+ * there are, or -ENOENT, or -EINVAL for a plain number.
+ */
+TRI_API int tri_metric_histogram(const char *name, uint64_t *counts,
+                                 double *bounds, size_t max);
+
+/*
+ * Every option as it took effect, one by one: name ("gc", "procs",
+ * "debug.gcstress"...) and value as text, until NULL.  The value is written to
+ * `value`, cut at `bytes`.
+ */
+TRI_API const char *tri_option_get(size_t i, char *value, size_t bytes);
+
+#ifdef __cplusplus
+}
+#endif
+
+#include <tricolor/impl/alloc.h>
+#include <tricolor/impl/type.h>
+
+#endif /* TRICOLOR_TRICOLOR_H */
