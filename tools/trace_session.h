@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tools/trace_session.h: recording with LTTng: makes a session, starts a
+ * session daemon if none runs, stops, and says what was lost.
+ *
+ * Start it before the runtime starts (tri_init, or the child process), so that
+ * its first events are there.  Where LTTng is not installed every call fails
+ * with a sentence that says how to mend it: exit status 3.
+ */
+#ifndef TRICOLOR_TRACE_SESSION_H
+#define TRICOLOR_TRACE_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct trace_session;
+
+struct trace_result {
+    uint64_t events;    /* in the trace */
+    uint64_t discarded; /* lost because buffers were full */
+};
+
+/*
+ * Is `events` a set (cleanups, core, all), or a comma-separated list of event
+ * patterns ("cleanup_*,stw_begin")?  Else false, and one line with the nearest
+ * valid name in error[n]: exit status 2.
+ */
+bool trace_events_valid(const char *events, char *error, size_t n);
+
+/*
+ * Starts recording the events `events` (NULL: core) of all processes of this
+ * user that use the library, into directory `dir`, which must not exist or be
+ * empty.  NULL on failure, with one or two lines in error[n]: exit status 3.
+ */
+struct trace_session *trace_session_start(const char *dir, const char *events,
+                                          char *error, size_t n);
+
+/*
+ * Stops, waits until all is written, ends the session, reads the trace.  Frees
+ * `session`.  0, or -errno with what is known in *out.  Losses are reported
+ * on standard error too, with the way to avoid them.
+ */
+int trace_session_stop(struct trace_session *session, struct trace_result *out);
+
+#endif /* TRICOLOR_TRACE_SESSION_H */
