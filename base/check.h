@@ -26,6 +26,11 @@ TRI_NORETURN TRI_COLD void tri_fatal_at(const char *file, int line,
     TRI_PRINTF(3, 4);
 TRI_NORETURN TRI_COLD void tri_panic(const char *format, ...) TRI_PRINTF(1, 2);
 
+/* What tri_panic calls first; NULL: nothing.  Returns the one before.  It may
+ * leave by longjmp; if it returns, the program aborts. */
+typedef void (*tri_panic_fn)(const char *message);
+tri_panic_fn tri_panic_handler_swap(tri_panic_fn fn);
+
 #define tri_fatal(...) tri_fatal_at(__FILE__, __LINE__, __VA_ARGS__)
 
 #define TRI_CHECK(condition, ...)                                            \

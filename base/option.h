@@ -42,6 +42,10 @@ struct tri_options;
 TRI_NODISCARD int tri_options_parse(const struct tri_options *opt, char *error,
                                     size_t bytes);
 
+/* The i-th debug key as it took effect: its name, and its value as text in
+ * value[bytes]; NULL past the last.  For tri_option_get and help. */
+const char *tri_debug_get(size_t i, char *value, size_t bytes);
+
 /* "64MiB", "512k", "1073741824" -> bytes; -1: not a size. */
 int64_t tri_parse_bytes(const char *text);
 

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* base/os_linux.c: base/os.h by raw system calls. */
+#include "base/os.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "base/syscall.h"
+
+#ifndef PR_SET_VMA
+#    define PR_SET_VMA           0x53564d41
+#    define PR_SET_VMA_ANON_NAME 0
+#endif
+
+/* The kernel returns -4095..-1 for errors. */
+#define IS_ERROR(result) ((unsigned long)(result) > -4096ul)
+
+#if defined(__SANITIZE_THREAD__)
+#    define TRI_TSAN 1
+#else
+#    define TRI_TSAN 0
+#endif
+
+TRI_ATOMIC(uint32_t) tri_os_fail_countdown;
+
+/* True if the test hook wants this memory call to fail. */
+static bool
+told_to_fail(void)
+{
+    /* Relaxed: a test's counter, it publishes nothing. */
+    uint32_t left = tri_load_relaxed(&tri_os_fail_countdown);
+    while (TRI_UNLIKELY(left != 0)) {
+        if (tri_cas_relaxed(&tri_os_fail_countdown, &left, left - 1))
+            return left == 1;
+    }
+    return false;
+}
+
+/* TSan has shadow for the topmost 1.5 TiB only; elsewhere its own tables lie,
+ * so a mapping that the kernel put there counts as refused. */
+static bool
+is_usable(uintptr_t start)
+{
+    return !TRI_TSAN || start >= UINT64_C(0x7e8000000000);
+}
+
+/* NULL when refused. */
+static void *
+map_private(size_t bytes, int protection)
+{
+    if (told_to_fail())
+        return NULL;
+    long start =
+        tri_syscall6(SYS_mmap, 0, (long)bytes, protection,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (IS_ERROR(start))
+        return NULL;
+    if (!is_usable((uintptr_t)start)) {
+        (void)tri_syscall3(SYS_munmap, start, (long)bytes, 0);
+        return NULL;
+    }
+    return (void *)start;
+}
+
+void *
+tri_os_reserve(size_t bytes, size_t align)
+{
+    TRI_CHECK((align & (align - 1)) == 0, "alignment %zu is no power of two",
+              align);
+    if (align <= TRI_OS_PAGE_BYTES)
+        return map_private(bytes, PROT_NONE);
+    size_t asked = bytes + align - TRI_OS_PAGE_BYTES;
+    if (asked < bytes)
+        return NULL;
+    char *raw = map_private(asked, PROT_NONE);
+    if (raw == NULL)
+        return NULL;
+
+    uintptr_t start = ((uintptr_t)raw + align - 1) & ~(uintptr_t)(align - 1);
+    size_t before = start - (uintptr_t)raw;
+    size_t after = asked - before - bytes;
+    if (before != 0)
+        tri_os_unmap(raw, before);
+    if (after != 0)
+        tri_os_unmap((char *)start + bytes, after);
+    return (void *)start;
+}
+
+void *
+tri_os_map(size_t bytes)
+{
+    return map_private(bytes, PROT_READ | PROT_WRITE);
+}
+
+int
+tri_os_commit(void *start, size_t bytes)
+{
+    if (told_to_fail())
+        return -ENOMEM;
+    return (int)tri_syscall3(SYS_mprotect, (long)start, (long)bytes,
+                             PROT_READ | PROT_WRITE);
+}
+
+void
+tri_os_release(void *start, size_t bytes)
+{
+    long error =
+        tri_syscall3(SYS_madvise, (long)start, (long)bytes, MADV_DONTNEED);
+    /* Callers rely on zeroes; locked pages (mlockall) refuse. */
+    if (TRI_UNLIKELY(IS_ERROR(error)))
+        __builtin_memset(start, 0, bytes);
+}
+
+void
+tri_os_unmap(void *start, size_t bytes)
+{
+    long error = tri_syscall3(SYS_munmap, (long)start, (long)bytes, 0);
+    TRI_CHECK(error == 0, "munmap(%p, %zu) failed: error %ld", start, bytes,
+              -error);
+}
+
+int
+tri_os_protect_none(void *start, size_t bytes)
+{
+    if (told_to_fail())
+        return -ENOMEM;
+    return (int)tri_syscall3(SYS_mprotect, (long)start, (long)bytes, PROT_NONE);
+}
+
+void
+tri_os_huge_pages(void *start, size_t bytes, bool want)
+{
+    (void)tri_syscall3(SYS_madvise, (long)start, (long)bytes,
+                       want ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+}
+
+void
+tri_os_name(void *start, size_t bytes, const char *name)
+{
+    (void)tri_syscall6(SYS_prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME, (long)start,
+                       (long)bytes, (long)name, 0);
+}
+
+static int64_t
+clock_ns(clockid_t clock, bool in_vdso)
+{
+    struct timespec now = { 0 };
+    /* libc's goes through the vDSO, without a system call; TSan wraps it, and
+     * its wrapper is not for signal handlers. */
+    if (in_vdso && !TRI_TSAN)
+        (void)clock_gettime(clock, &now);
+    else
+        (void)tri_syscall3(SYS_clock_gettime, clock, (long)&now, 0);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int64_t
+tri_os_now_ns(void)
+{
+    return clock_ns(CLOCK_MONOTONIC, true);
+}
+
+int64_t
+tri_os_process_cpu_ns(void)
+{
+    return clock_ns(CLOCK_PROCESS_CPUTIME_ID, false);
+}
+
+int64_t
+tri_os_thread_cpu_ns(void)
+{
+    return clock_ns(CLOCK_THREAD_CPUTIME_ID, false);
+}
+
+static struct timespec
+timespec_of(int64_t ns)
+{
+    return (struct timespec){ .tv_sec = ns / 1000000000,
+                              .tv_nsec = ns % 1000000000 };
+}
+
+void
+tri_futex_wait(TRI_ATOMIC(uint32_t) * word, uint32_t expected,
+               int64_t timeout_ns)
+{
+    struct timespec timeout = timespec_of(timeout_ns < 0 ? 0 : timeout_ns);
+    (void)tri_syscall6(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE,
+                       (long)expected, timeout_ns < 0 ? 0 : (long)&timeout, 0,
+                       0);
+}
+
+void
+tri_futex_wake(TRI_ATOMIC(uint32_t) * word, int count)
+{
+    (void)tri_syscall3(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, count);
+}
+
+int
+tri_os_tid(void)
+{
+    return (int)tri_syscall3(SYS_gettid, 0, 0, 0);
+}
+
+int
+tri_os_pid(void)
+{
+    return (int)tri_syscall3(SYS_getpid, 0, 0, 0);
+}
+
+int
+tri_os_signal_thread(int tid, int signal)
+{
+    return (int)tri_syscall3(SYS_tgkill, tri_os_pid(), tid, signal);
+}
+
+void
+tri_os_sleep_ns(int64_t ns)
+{
+    if (ns <= 0)
+        return;
+    /* Towards a fixed moment: signals that stop the world cut sleeps short. */
+    int64_t now = tri_os_now_ns();
+    int64_t until = ns > INT64_MAX - now ? INT64_MAX : now + ns;
+    struct timespec deadline = timespec_of(until);
+    while (tri_syscall6(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME,
+                        (long)&deadline, 0, 0, 0)
+           == -EINTR)
+        ;
+}
+
+void
+tri_os_yield(void)
+{
+    (void)tri_syscall3(SYS_sched_yield, 0, 0, 0);
+}
+
+uint64_t
+tri_os_ticks(void)
+{
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#else
+    uint64_t ticks;
+    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+    return ticks;
+#endif
+}
