@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/* gc/cycle.c: starting, draining and finishing a cycle; see cycle.h. */
+#include "gc/cycle.h"
+
+#include "base/check.h"
+#include "base/option.h"
+#include "base/os.h"
+#include "gc/assist.h"
+#include "gc/barrier.h"
+#include "gc/cycle_report.h"
+#include "gc/malloc.h"
+#include "gc/mark.h"
+#include "gc/percpu.h"
+#include "gc/root.h"
+#include "gc/sweep.h"
+#include "gc/verify.h"
+#include "trace/trace.h"
+
+#define HEAP_EVENT_BYTES ((int64_t)256 << 10)
+
+struct tri_gc_state tri_gc;
+uint32_t tri_barrier_on;
+
+/* Threads draining (CYCLE-1), and what they scanned. */
+static TRI_ATOMIC(uint32_t) active;
+static TRI_ATOMIC(uint64_t) scanned_bytes;
+static TRI_ATOMIC(uint32_t) starting;  /* one starter at a time */
+static TRI_ATOMIC(uint32_t) finishing; /* one finisher at a time */
+
+enum tri_gc_phase
+tri_gc_phase(void)
+{
+    return (enum tri_gc_phase)tri_load_relaxed(&tri_gc.phase); /* PHASE-1 */
+}
+
+void
+tri_gc_heap_grew(int64_t bytes)
+{
+    int64_t before = tri_add_relaxed(&tri_gc.heap_live_bytes, bytes);
+    if ((before + bytes) / HEAP_EVENT_BYTES != before / HEAP_EVENT_BYTES)
+        tri_cycle_trace_heap();
+}
+
+uint64_t
+tri_cycle_scanned_bytes(void)
+{
+    return tri_load_relaxed(&scanned_bytes); /* a figure */
+}
+
+static void
+set_phase(enum tri_gc_phase phase)
+{
+    TRI_CHECK(tri_host_world_stopped(), "PHASE-1: the phase changes only with "
+                                        "the world stopped");
+    tri_store(&tri_gc.phase, phase);
+    __atomic_store_n(&tri_barrier_on, phase != TRI_GC_OFF, __ATOMIC_SEQ_CST);
+    tri_trace_phase(tri_load(&tri_gc.cycle), phase);
+}
+
+/* ---- draining ---------------------------------------------------------------------- */
+
+bool
+tri_cycle_work_available(void)
+{
+    return tri_work_available() || tri_root_available(true);
+}
+
+uint64_t
+tri_cycle_drain(struct tri_gc_p *p, uint64_t budget, bool stacks)
+{
+    tri_add(&active, 1);
+    uint64_t done = 0;
+    uint64_t start = p->work.scanned_bytes;
+    while (done < budget && !tri_host_should_yield()) {
+        /* What the barrier recorded here is work too. */
+        tri_barrier_flush(p);
+        tri_mark_drain(p, budget - done);
+        done = p->work.scanned_bytes - start;
+        if (p->work.count == 0 && !tri_root_do_one(&p->work, stacks)
+            && !tri_work_available())
+            break;
+    }
+    tri_add_relaxed(&scanned_bytes, done);
+    tri_sub(&active, 1);
+    return done;
+}
+
+/* ---- the start ------------------------------------------------------------------------ */
+
+static bool
+wanted(enum tri_cycle_reason reason)
+{
+    if (tri_gc_phase() != TRI_GC_OFF || tri_debug.sbrk)
+        return false;
+    return reason != TRI_CYCLE_HEAP
+           || tri_load(&tri_gc.heap_live_bytes)
+                  >= tri_load(&tri_gc.trigger_bytes);
+}
+
+static void
+reset_p(struct tri_gc_p *p)
+{
+    tri_malloc_blacken_cache(p);
+    tri_assist_begin(p);
+    p->work.marked_bytes = 0;
+    p->work.marked_objects = 0;
+    p->work.scanned_bytes = 0;
+    p->fractional_ns = 0;
+    TRI_CHECK(p->work.count == 0 && p->barrier_count == 0,
+              "CYCLE-3: P %d starts a cycle with %u grey edges of the last",
+              p->index, p->work.count);
+}
+
+/* Step 1 to 2, world stopped. */
+static void
+begin_marking(enum tri_cycle_reason reason)
+{
+    int64_t live = tri_load(&tri_gc.heap_live_bytes);
+    tri_gc.reason = reason;
+    tri_add(&tri_gc.cycle, 1);
+    tri_gc.pacer.procs = tri_host_proc_count();
+    tri_pacer_start(&tri_gc.pacer, live, reason == TRI_CYCLE_TIME);
+    tri_store(&tri_gc.goal_bytes, tri_gc.pacer.goal_bytes);
+    tri_trace_cycle_begin(tri_load(&tri_gc.cycle), reason, (uint64_t)live,
+                          (uint64_t)tri_gc.pacer.goal_bytes);
+    tri_store(&tri_gc.black_bytes, 0);
+    tri_store(&scanned_bytes, 0);
+    set_phase(TRI_GC_MARK);
+    for (int i = 0; i < tri_host_proc_count(); i++)
+        reset_p(tri_host_proc(i));
+    tri_root_prepare();
+    tri_gc.mark_start_ns = tri_os_now_ns();
+    tri_assist_revise();
+    tri_cycle_report_begin();
+    tri_cycle_trace_heap();
+}
+
+static void finish_marking(void);
+
+/* gcstoptheworld: all of step 2 in the pause. */
+static void
+mark_stopped(void)
+{
+    struct tri_gc_p *p = tri_host_current_p();
+    while (tri_cycle_work_available() || p->work.count != 0)
+        tri_cycle_drain(p, UINT64_MAX, true);
+}
+
+static void
+mark_stopped_on_system_stack(void *unused)
+{
+    (void)unused;
+    mark_stopped();
+}
+
+void
+tri_cycle_start(enum tri_cycle_reason reason)
+{
+    uint32_t none = 0;
+    if (!wanted(reason) || !tri_cas(&starting, &none, 1))
+        return;
+    tri_sweep_finish();
+    tri_host_roots_refresh();
+    bool whole = tri_debug.gcstoptheworld != 0;
+    tri_host_stop_world(whole ? TRI_STOP_WHOLE_CYCLE : TRI_STOP_MARK_START);
+    bool go = wanted(reason);
+    if (go) {
+        tri_sweep_finish_stw();
+        begin_marking(reason);
+        if (whole) {
+            tri_host_on_system_stack(mark_stopped_on_system_stack, NULL);
+            finish_marking();
+        }
+    }
+    tri_store(&starting, 0);
+    tri_host_start_world();
+    if (go && whole)
+        tri_cycle_after_finish();
+    else if (go)
+        tri_host_wake_workers();
+}
+
+/* ---- the end --------------------------------------------------------------------------- */
+
+/* Everything P has recorded or keeps to itself becomes global work. */
+static bool
+flush_p(struct tri_gc_p *p)
+{
+    tri_barrier_flush(p);
+    bool some = p->work.count != 0;
+    if (some)
+        tri_work_share(&p->work, true);
+    return some;
+}
+
+static void
+flush_ragged(struct tri_gc_p *p, void *arg)
+{
+    bool *some = arg;
+    *some |= flush_p(p);
+}
+
+static bool
+finish_possible(void)
+{
+    return tri_gc_marking() && tri_load(&active) == 0
+           && !tri_cycle_work_available();
+}
+
+/* CYCLE-3.  World stopped. */
+static bool
+really_nothing_left(void)
+{
+    bool some = false;
+    for (int i = 0; i < tri_host_proc_count(); i++)
+        some |= flush_p(tri_host_proc(i));
+    return !some && finish_possible();
+}
+
+static void
+drain_on_system_stack(void *arg)
+{
+    tri_cycle_drain(arg, UINT64_MAX, false);
+}
+
+/* Work came up while finishing: do it here and now, and tell others. */
+static void
+mark_more(void)
+{
+    tri_host_wake_workers();
+    tri_enter();
+    if (tri_gc_marking() && tri_host_current_p() != NULL)
+        tri_host_on_system_stack(drain_on_system_stack, tri_host_current_p());
+    tri_leave();
+}
+
+void
+tri_cycle_help(void)
+{
+    if (tri_gc_marking() && tri_cycle_work_available())
+        mark_more();
+    tri_cycle_try_finish();
+}
+
+static bool
+try_finish_once(void)
+{
+    bool some = false;
+    tri_host_each_p(flush_ragged, &some);
+    if (some)
+        return false;
+    tri_host_stop_world(TRI_STOP_MARK_TERM);
+    bool done = really_nothing_left();
+    if (done)
+        finish_marking();
+    else
+        tri_cycle_report_restart();
+    tri_host_start_world();
+    if (done)
+        tri_cycle_after_finish();
+    return done;
+}
+
+void
+tri_cycle_try_finish(void)
+{
+    /* Once more after letting go: a marker that left while we held the flag
+     * found it taken and went away. */
+    while (finish_possible()) {
+        uint32_t none = 0;
+        if (!tri_cas(&finishing, &none, 1))
+            return;
+        tri_weak_block(); /* CYCLE-4 */
+        while (finish_possible() && !try_finish_once())
+            mark_more();
+        tri_weak_unblock();
+        tri_store(&finishing, 0);
+    }
+}
+
+/* The figures of the cycle into the pacer; the next goal and trigger. */
+static void
+settle_pacer(void)
+{
+    struct tri_pacer_cycle cycle = {
+        .duration_ns = tri_os_now_ns() - tri_gc.mark_start_ns,
+        .assist_ns = tri_assist_ns(),
+        .idle_ns = tri_cycle_idle_worker_ns(),
+        .heap_live_bytes = tri_load(&tri_gc.heap_live_bytes),
+        .scan_bytes = (int64_t)tri_cycle_scanned_bytes(),
+        .stack_bytes = tri_root_stack_bytes(),
+        .globals_bytes = tri_root_data_bytes(),
+    };
+    int64_t marked = tri_load(&tri_gc.black_bytes);
+    for (int i = 0; i < tri_host_proc_count(); i++)
+        marked += (int64_t)tri_host_proc(i)->work.marked_bytes;
+    cycle.marked_bytes = marked;
+    tri_pacer_end(&tri_gc.pacer, &cycle);
+    tri_store(&tri_gc.marked_bytes, marked);
+    tri_store(&tri_gc.heap_live_bytes, marked);
+    tri_cycle_commit_pacer(false);
+}
+
+/* Steps 3 and 4.  World stopped, nothing grey anywhere. */
+static void
+finish_marking(void)
+{
+    set_phase(TRI_GC_MARK_TERM);
+    for (int i = 0; i < tri_host_proc_count(); i++)
+        TRI_CHECK(tri_host_proc(i)->work.count == 0,
+                  "CYCLE-3: grey work at mark termination");
+    if (tri_debug.gccheckmark)
+        tri_verify_marks();
+    settle_pacer();
+    set_phase(TRI_GC_OFF);
+    uint64_t cycle = tri_load(&tri_gc.cycle);
+    tri_sweep_begin(cycle);
+    tri_host_divert_caches();
+    tri_store(&tri_gc.last_end_ns, tri_os_now_ns());
+    tri_add(&tri_gc.marked_cycle, 1);
+    tri_add(&tri_gc.cycles_total, 1);
+    if (tri_gc.reason == TRI_CYCLE_FORCED)
+        tri_add(&tri_gc.cycles_forced, 1);
+    tri_trace_cycle_end(cycle, (uint64_t)tri_load(&tri_gc.marked_bytes),
+                        (uint64_t)tri_load(&tri_gc.goal_bytes));
+    tri_cycle_trace_heap();
+    tri_cycle_report_end();
+    enum { LAZY, EAGER, STW };
+    if (tri_debug.gcstoptheworld == 2 || tri_debug.sweep == STW)
+        tri_sweep_finish_stw();
+}

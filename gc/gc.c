@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* gc/gc.c: the collector's birth, its Ps, triggers and settings. */
+#include "gc/gc.h"
+
+#include <errno.h>
+
+#include "base/check.h"
+#include "base/option.h"
+#include "base/os.h"
+#include "base/persist.h"
+#include "gc/assist.h"
+#include "gc/barrier.h"
+#include "gc/cycle.h"
+#include "gc/cycle_report.h"
+#include "gc/percpu.h"
+#include "gc/phase.h"
+#include "gc/special.h"
+#include "gc/sweep.h"
+#include "gc/sweep_internal.h"
+
+/* ---- birth ---------------------------------------------------------------------- */
+
+int
+tri_gc_init(void)
+{
+    int error = tri_heap_space_init();
+    if (error != 0)
+        return error;
+    tri_kinds_init();
+    tri_heap_init();
+    error = tri_specials_init();
+    if (error != 0)
+        return error;
+    /* Generation 0 would make "sg - 2" wrap in messages; all swept. */
+    tri_store(&tri_sweep.gen, 4);
+    tri_store(&tri_sweep.tokens, TRI_SWEEP_DRAINED);
+    tri_store(&tri_sweep.announced, 1);
+    tri_store(&tri_gc.last_end_ns, tri_os_now_ns());
+    tri_pacer_init(&tri_gc.pacer, tri_config.gc_percent,
+                   tri_config.memory_limit, 1);
+    tri_cycle_commit_pacer(true);
+    return 0;
+}
+
+void
+tri_gc_start_background(void)
+{
+    tri_host_go_system(tri_sweep_background, NULL, "background sweeper");
+}
+
+struct tri_gc_p *
+tri_gc_p_new(int index)
+{
+    struct tri_gc_p *p =
+        tri_persist_alloc(sizeof(*p), _Alignof(struct tri_gc_p));
+    if (p == NULL)
+        return NULL;
+    p->index = index;
+    p->mcache.flush_gen = tri_sweep_gen();
+    return p;
+}
+
+struct tri_pcache *
+tri_gc_p_cache(struct tri_gc_p *p)
+{
+    return &p->mcache.slots;
+}
+
+void
+tri_gc_p_retire(struct tri_gc_p *p)
+{
+    TRI_CHECK(tri_gc_phase() == TRI_GC_OFF && tri_host_world_stopped(),
+              "T-003: a P is destroyed only in phase off, world stopped");
+    tri_sweep_flush_stale(p);
+    tri_sweep_flush_all(p);
+    tri_heap_flush_pages(&p->mcache.pages);
+    tri_specials_retire(&p->special);
+    p->retired = true;
+}
+
+void
+tri_gc_p_acquired(struct tri_gc_p *p)
+{
+    if (TRI_UNLIKELY(p->retired)) {
+        p->retired = false;
+        p->mcache.flush_gen = tri_sweep_gen();
+    }
+    tri_sweep_flush_stale(p);
+}
+
+/* ---- what allocation pays --------------------------------------------------------- */
+
+/* TRI_DEBUG=gcstress: every Nth time, or at random about every 16th. */
+static bool
+stress_hits(void)
+{
+    static TRI_ATOMIC(uint64_t) counter;
+    uint64_t n = tri_add_relaxed(&counter, 1) + 1;
+    int64_t stress = tri_debug.gcstress;
+    if ((stress & TRI_STRESS_RANDOM) == 0)
+        return n % (uint64_t)stress == 0;
+    uint64_t x = n * UINT64_C(0x9e3779b97f4a7c15)
+                 + (uint64_t)(stress & ~TRI_STRESS_RANDOM);
+    x ^= x >> 32;
+    x *= UINT64_C(0xd6e8feb86659fd93);
+    return x >> 60 == 0;
+}
+
+void
+tri_cycle_before_alloc(size_t bytes)
+{
+    if (TRI_UNLIKELY(tri_critical_depth() != 0))
+        tri_fatal("allocation inside a critical section of the runtime");
+    tri_sweep_pay_debt(bytes);
+    if (tri_gc_marking())
+        tri_assist_pay();
+    if (TRI_UNLIKELY(tri_debug.gcstress != 0) && stress_hits())
+        tri_cycle_start(TRI_CYCLE_STRESS);
+}
+
+void
+tri_cycle_after_alloc(void)
+{
+    /* Relaxed: a little late is no harm. */
+    if (TRI_UNLIKELY(tri_load_relaxed(&tri_gc.heap_live_bytes)
+                     >= tri_load_relaxed(&tri_gc.trigger_bytes)))
+        tri_cycle_start(TRI_CYCLE_HEAP);
+}
+
+/* ---- a forced cycle ---------------------------------------------------------------- */
+
+/* Waits until the marking of cycle `cycle` is over, helping. */
+static void
+wait_marked(uint32_t cycle)
+{
+    for (;;) {
+        uint32_t marked = tri_load(&tri_gc.marked_cycle);
+        if ((int32_t)(marked - cycle) >= 0)
+            return;
+        tri_cycle_help();
+        tri_host_wait(&tri_gc.marked_cycle, marked, 1000000);
+    }
+}
+
+void
+tri_gc_collect(void)
+{
+    if (tri_debug.sbrk)
+        return;
+    /* M-004: a mark that STARTS after the call.  Whatever cycle is marking now
+     * does not count; the next one does, whoever starts it. */
+    uint32_t target = tri_load(&tri_gc.cycle) + 1;
+    wait_marked(target - 1);
+    while ((int32_t)(tri_load(&tri_gc.cycle) - target) < 0) {
+        tri_cycle_start(TRI_CYCLE_FORCED);
+        if ((int32_t)(tri_load(&tri_gc.cycle) - target) < 0)
+            tri_host_wait(&tri_gc.cycle, target - 1, 100000);
+    }
+    wait_marked(target);
+    tri_sweep_finish();
+}
+
+/* ---- settings and the clock ----------------------------------------------------------- */
+
+/* The pacer's settings change with the world stopped. */
+static void
+recommit(void)
+{
+    tri_cycle_commit_pacer(tri_sweep_done());
+    if (tri_gc_marking())
+        tri_assist_revise();
+}
+
+int
+tri_gc_set_percent(int percent)
+{
+    tri_host_stop_world(TRI_STOP_STATS);
+    int before = tri_gc.pacer.gc_percent;
+    tri_gc.pacer.gc_percent = percent < 0 ? -1 : percent;
+    recommit();
+    uint32_t cycle = tri_load(&tri_gc.cycle);
+    bool marking = tri_gc_marking();
+    tri_host_start_world();
+    if (percent < 0 && marking)
+        wait_marked(cycle); /* P-012 */
+    else
+        tri_cycle_after_alloc();
+    return before;
+}
+
+int64_t
+tri_gc_set_memory_limit(int64_t bytes)
+{
+    if (bytes < 0)
+        return tri_gc.pacer.memory_limit;
+    tri_host_stop_world(TRI_STOP_STATS);
+    int64_t before = tri_gc.pacer.memory_limit;
+    tri_gc.pacer.memory_limit = bytes;
+    recommit();
+    tri_host_start_world();
+    tri_cycle_after_alloc();
+    return before;
+}
+
+/* The periodic cycle needs a goroutine: sysmon has no P. */
+static TRI_ATOMIC(uint32_t) periodic_running;
+
+static void
+collect_by_clock(void *unused)
+{
+    (void)unused;
+    tri_cycle_start(TRI_CYCLE_TIME);
+    tri_store(&periodic_running, 0);
+}
+
+void
+tri_gc_tick(int64_t now_ns)
+{
+    int64_t period_ns = tri_debug.gcperiod * 1000000;
+    if (period_ns == 0 || tri_gc.pacer.gc_percent < 0
+        || now_ns - tri_load(&tri_gc.last_end_ns) < period_ns
+        || tri_gc_phase() != TRI_GC_OFF)
+        return;
+    uint32_t no = 0;
+    if (tri_cas(&periodic_running, &no, 1))
+        tri_host_go_system(collect_by_clock, NULL, "periodic collection");
+}
