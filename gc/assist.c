@@ -17,7 +17,8 @@ static TRI_ATOMIC(int64_t) background_credit; /* scan bytes; may be negative */
 static TRI_ATOMIC(uint64_t) ratio_bits;       /* double: scan bytes per byte */
 static TRI_ATOMIC(uint32_t) waiters;
 static TRI_ATOMIC(uint32_t) epoch; /* futex: credit came, or marking ended */
-static TRI_ATOMIC(int64_t) spent_ns;
+static TRI_ATOMIC(int64_t) spent_ns;       /* this cycle */
+static TRI_ATOMIC(int64_t) spent_ns_total; /* ever */
 
 static double
 ratio(void)
@@ -32,7 +33,7 @@ void
 tri_assist_revise(void)
 {
     double value = tri_pacer_assist_ratio(
-        &tri_gc.pacer, tri_load_relaxed(&tri_gc.heap_live_bytes),
+        &tri_collector.pacer, tri_load_relaxed(&tri_collector.heap_live_bytes),
         (int64_t)tri_cycle_scanned_bytes());
     uint64_t bits;
     memcpy(&bits, &value, sizeof(bits));
@@ -74,6 +75,12 @@ int64_t
 tri_assist_ns(void)
 {
     return tri_load_relaxed(&spent_ns);
+}
+
+int64_t
+tri_assist_ns_total(void)
+{
+    return tri_load_relaxed(&spent_ns_total);
 }
 
 /* Takes up to `want` scan bytes of background credit; racy on purpose: it may
@@ -129,13 +136,15 @@ mark_a_while(void)
     uint64_t got = take_credit(owed);
     if (got < owed) {
         int64_t start = tri_os_now_ns();
-        uint64_t cycle = tri_load_relaxed(&tri_gc.cycle);
+        uint64_t cycle = tri_load_relaxed(&tri_collector.cycle);
         tri_trace_assist_begin(cycle, p->index, tri_host_goid());
         struct assist assist = { p, want - got, 0 };
         tri_host_on_system_stack(assist_on_system_stack, &assist);
         got += assist.done;
         tri_trace_assist_end(cycle, p->index, tri_host_goid(), assist.done);
-        tri_add_relaxed(&spent_ns, tri_os_now_ns() - start);
+        int64_t took = tri_os_now_ns() - start;
+        tri_add_relaxed(&spent_ns, took);
+        tri_add_relaxed(&spent_ns_total, took);
     }
     p->assist_credit += (int64_t)((double)got / per_byte) + 1;
     bool paid = p->assist_credit >= 0;

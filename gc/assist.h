@@ -35,5 +35,7 @@ void tri_assist_revise(void);
 
 /* Nanoseconds spent assisting in this cycle, so far. */
 int64_t tri_assist_ns(void);
+/* The same since the start. */
+int64_t tri_assist_ns_total(void);
 
 #endif /* TRI_GC_ASSIST_H */

@@ -11,6 +11,7 @@
 #include "gc/malloc.h"
 #include "gc/mark.h"
 #include "gc/percpu.h"
+#include "gc/special.h"
 #include "gc/root.h"
 #include "gc/sweep.h"
 #include "gc/verify.h"
@@ -18,7 +19,7 @@
 
 #define HEAP_EVENT_BYTES ((int64_t)256 << 10)
 
-struct tri_gc_state tri_gc;
+struct tri_gc_state tri_collector;
 uint32_t tri_barrier_on;
 
 /* Threads draining (CYCLE-1), and what they scanned. */
@@ -30,13 +31,13 @@ static TRI_ATOMIC(uint32_t) finishing; /* one finisher at a time */
 enum tri_gc_phase
 tri_gc_phase(void)
 {
-    return (enum tri_gc_phase)tri_load_relaxed(&tri_gc.phase); /* PHASE-1 */
+    return (enum tri_gc_phase)tri_load_relaxed(&tri_collector.phase); /* PHASE-1 */
 }
 
 void
 tri_gc_heap_grew(int64_t bytes)
 {
-    int64_t before = tri_add_relaxed(&tri_gc.heap_live_bytes, bytes);
+    int64_t before = tri_add_relaxed(&tri_collector.heap_live_bytes, bytes);
     if ((before + bytes) / HEAP_EVENT_BYTES != before / HEAP_EVENT_BYTES)
         tri_cycle_trace_heap();
 }
@@ -52,9 +53,9 @@ set_phase(enum tri_gc_phase phase)
 {
     TRI_CHECK(tri_host_world_stopped(), "PHASE-1: the phase changes only with "
                                         "the world stopped");
-    tri_store(&tri_gc.phase, phase);
+    tri_store(&tri_collector.phase, phase);
     __atomic_store_n(&tri_barrier_on, phase != TRI_GC_OFF, __ATOMIC_SEQ_CST);
-    tri_trace_phase(tri_load(&tri_gc.cycle), phase);
+    tri_trace_phase(tri_load(&tri_collector.cycle), phase);
 }
 
 /* ---- draining ---------------------------------------------------------------------- */
@@ -93,8 +94,8 @@ wanted(enum tri_cycle_reason reason)
     if (tri_gc_phase() != TRI_GC_OFF || tri_debug.sbrk)
         return false;
     return reason != TRI_CYCLE_HEAP
-           || tri_load(&tri_gc.heap_live_bytes)
-                  >= tri_load(&tri_gc.trigger_bytes);
+           || tri_load(&tri_collector.heap_live_bytes)
+                  >= tri_load(&tri_collector.trigger_bytes);
 }
 
 static void
@@ -115,21 +116,21 @@ reset_p(struct tri_gc_p *p)
 static void
 begin_marking(enum tri_cycle_reason reason)
 {
-    int64_t live = tri_load(&tri_gc.heap_live_bytes);
-    tri_gc.reason = reason;
-    tri_add(&tri_gc.cycle, 1);
-    tri_gc.pacer.procs = tri_host_proc_count();
-    tri_pacer_start(&tri_gc.pacer, live, reason == TRI_CYCLE_TIME);
-    tri_store(&tri_gc.goal_bytes, tri_gc.pacer.goal_bytes);
-    tri_trace_cycle_begin(tri_load(&tri_gc.cycle), reason, (uint64_t)live,
-                          (uint64_t)tri_gc.pacer.goal_bytes);
-    tri_store(&tri_gc.black_bytes, 0);
+    int64_t live = tri_load(&tri_collector.heap_live_bytes);
+    tri_collector.reason = reason;
+    tri_add(&tri_collector.cycle, 1);
+    tri_collector.pacer.procs = tri_host_proc_count();
+    tri_pacer_start(&tri_collector.pacer, live, reason == TRI_CYCLE_TIME);
+    tri_store(&tri_collector.goal_bytes, tri_collector.pacer.goal_bytes);
+    tri_trace_cycle_begin(tri_load(&tri_collector.cycle), reason, (uint64_t)live,
+                          (uint64_t)tri_collector.pacer.goal_bytes);
+    tri_store(&tri_collector.black_bytes, 0);
     tri_store(&scanned_bytes, 0);
     set_phase(TRI_GC_MARK);
     for (int i = 0; i < tri_host_proc_count(); i++)
         reset_p(tri_host_proc(i));
     tri_root_prepare();
-    tri_gc.mark_start_ns = tri_os_now_ns();
+    tri_collector.mark_start_ns = tri_os_now_ns();
     tri_assist_revise();
     tri_cycle_report_begin();
     tri_cycle_trace_heap();
@@ -283,21 +284,21 @@ static void
 settle_pacer(void)
 {
     struct tri_pacer_cycle cycle = {
-        .duration_ns = tri_os_now_ns() - tri_gc.mark_start_ns,
+        .duration_ns = tri_os_now_ns() - tri_collector.mark_start_ns,
         .assist_ns = tri_assist_ns(),
         .idle_ns = tri_cycle_idle_worker_ns(),
-        .heap_live_bytes = tri_load(&tri_gc.heap_live_bytes),
+        .heap_live_bytes = tri_load(&tri_collector.heap_live_bytes),
         .scan_bytes = (int64_t)tri_cycle_scanned_bytes(),
         .stack_bytes = tri_root_stack_bytes(),
         .globals_bytes = tri_root_data_bytes(),
     };
-    int64_t marked = tri_load(&tri_gc.black_bytes);
+    int64_t marked = tri_load(&tri_collector.black_bytes);
     for (int i = 0; i < tri_host_proc_count(); i++)
         marked += (int64_t)tri_host_proc(i)->work.marked_bytes;
     cycle.marked_bytes = marked;
-    tri_pacer_end(&tri_gc.pacer, &cycle);
-    tri_store(&tri_gc.marked_bytes, marked);
-    tri_store(&tri_gc.heap_live_bytes, marked);
+    tri_pacer_end(&tri_collector.pacer, &cycle);
+    tri_store(&tri_collector.marked_bytes, marked);
+    tri_store(&tri_collector.heap_live_bytes, marked);
     tri_cycle_commit_pacer(false);
 }
 
@@ -313,16 +314,16 @@ finish_marking(void)
         tri_verify_marks();
     settle_pacer();
     set_phase(TRI_GC_OFF);
-    uint64_t cycle = tri_load(&tri_gc.cycle);
+    uint64_t cycle = tri_load(&tri_collector.cycle);
     tri_sweep_begin(cycle);
     tri_host_divert_caches();
-    tri_store(&tri_gc.last_end_ns, tri_os_now_ns());
-    tri_add(&tri_gc.marked_cycle, 1);
-    tri_add(&tri_gc.cycles_total, 1);
-    if (tri_gc.reason == TRI_CYCLE_FORCED)
-        tri_add(&tri_gc.cycles_forced, 1);
-    tri_trace_cycle_end(cycle, (uint64_t)tri_load(&tri_gc.marked_bytes),
-                        (uint64_t)tri_load(&tri_gc.goal_bytes));
+    tri_store(&tri_collector.last_end_ns, tri_os_now_ns());
+    tri_add(&tri_collector.marked_cycle, 1);
+    tri_add(&tri_collector.cycles_total, 1);
+    if (tri_collector.reason == TRI_CYCLE_FORCED)
+        tri_add(&tri_collector.cycles_forced, 1);
+    tri_trace_cycle_end(cycle, (uint64_t)tri_load(&tri_collector.marked_bytes),
+                        (uint64_t)tri_load(&tri_collector.goal_bytes));
     tri_cycle_trace_heap();
     tri_cycle_report_end();
     enum { LAZY, EAGER, STW };

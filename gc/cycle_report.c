@@ -62,18 +62,18 @@ mapped_bytes(void)
 void
 tri_cycle_trace_heap(void)
 {
-    tri_trace_heap((uint64_t)tri_load_relaxed(&tri_gc.heap_live_bytes),
-                   (uint64_t)tri_load_relaxed(&tri_gc.goal_bytes),
+    tri_trace_heap((uint64_t)tri_load_relaxed(&tri_collector.heap_live_bytes),
+                   (uint64_t)tri_load_relaxed(&tri_collector.goal_bytes),
                    (uint64_t)mapped_bytes());
 }
 
 void
 tri_cycle_report_begin(void)
 {
-    line.begin_ns = tri_gc.mark_start_ns;
-    line.live_begin = tri_load(&tri_gc.heap_live_bytes);
-    line.goal = tri_load(&tri_gc.goal_bytes);
-    line.cycle = tri_load(&tri_gc.cycle);
+    line.begin_ns = tri_collector.mark_start_ns;
+    line.live_begin = tri_load(&tri_collector.heap_live_bytes);
+    line.goal = tri_load(&tri_collector.goal_bytes);
+    line.cycle = tri_load(&tri_collector.cycle);
     line.restarts = 0;
     tri_store(&idle_ns_cycle, 0);
     for (int m = 0; m < 4; m++)
@@ -98,7 +98,7 @@ void
 tri_cycle_report_end(void)
 {
     line.end_ns = tri_os_now_ns();
-    line.live_end = tri_load(&tri_gc.heap_live_bytes);
+    line.live_end = tri_load(&tri_collector.heap_live_bytes);
     for (int m = 0; m < 4; m++)
         line.worker_ns[m] = tri_load(&worker_ns[m]) - line.worker_ns_before[m];
 }
@@ -108,7 +108,7 @@ reason_name(void)
 {
     static const char *const names[] = { "", " (periodic)", " (forced)",
                                          " (stress)" };
-    return names[tri_gc.reason];
+    return names[tri_collector.reason];
 }
 
 static void
@@ -134,12 +134,12 @@ print_line(void)
 void
 tri_cycle_commit_pacer(bool sweep_done)
 {
-    struct tri_pacer *pacer = &tri_gc.pacer;
+    struct tri_pacer *pacer = &tri_collector.pacer;
     pacer->mapped_bytes = mapped_bytes();
     pacer->overhead_bytes = (int64_t)tri_persist_bytes();
-    tri_pacer_commit(pacer, tri_load(&tri_gc.heap_live_bytes), sweep_done);
-    tri_store(&tri_gc.goal_bytes, pacer->goal_bytes);
-    tri_store(&tri_gc.trigger_bytes, pacer->trigger_bytes);
+    tri_pacer_commit(pacer, tri_load(&tri_collector.heap_live_bytes), sweep_done);
+    tri_store(&tri_collector.goal_bytes, pacer->goal_bytes);
+    tri_store(&tri_collector.trigger_bytes, pacer->trigger_bytes);
 }
 
 void
@@ -148,7 +148,7 @@ tri_cycle_after_finish(void)
     enum { LAZY, EAGER, STW };
     tri_assist_end();
     /* Wakes those who wait for this cycle's marking (tri_gc_collect). */
-    tri_futex_wake(&tri_gc.marked_cycle, INT32_MAX);
+    tri_futex_wake(&tri_collector.marked_cycle, INT32_MAX);
     if (tri_debug.gctrace)
         print_line();
     if (tri_debug.sweep == EAGER)

@@ -12,6 +12,7 @@
 #include "gc/barrier.h"
 #include "gc/cycle.h"
 #include "gc/cycle_report.h"
+#include "gc/metrics.h"
 #include "gc/percpu.h"
 #include "gc/phase.h"
 #include "gc/special.h"
@@ -35,10 +36,11 @@ tri_gc_init(void)
     tri_store(&tri_sweep.gen, 4);
     tri_store(&tri_sweep.tokens, TRI_SWEEP_DRAINED);
     tri_store(&tri_sweep.announced, 1);
-    tri_store(&tri_gc.last_end_ns, tri_os_now_ns());
-    tri_pacer_init(&tri_gc.pacer, tri_config.gc_percent,
+    tri_store(&tri_collector.last_end_ns, tri_os_now_ns());
+    tri_pacer_init(&tri_collector.pacer, tri_config.gc_percent,
                    tri_config.memory_limit, 1);
     tri_cycle_commit_pacer(true);
+    tri_gc_metrics_init();
     return 0;
 }
 
@@ -57,6 +59,7 @@ tri_gc_p_new(int index)
         return NULL;
     p->index = index;
     p->mcache.flush_gen = tri_sweep_gen();
+    tri_special_p_init(&p->special);
     return p;
 }
 
@@ -74,7 +77,7 @@ tri_gc_p_retire(struct tri_gc_p *p)
     tri_sweep_flush_stale(p);
     tri_sweep_flush_all(p);
     tri_heap_flush_pages(&p->mcache.pages);
-    tri_specials_retire(&p->special);
+    tri_special_p_retire(&p->special);
     p->retired = true;
 }
 
@@ -122,8 +125,8 @@ void
 tri_cycle_after_alloc(void)
 {
     /* Relaxed: a little late is no harm. */
-    if (TRI_UNLIKELY(tri_load_relaxed(&tri_gc.heap_live_bytes)
-                     >= tri_load_relaxed(&tri_gc.trigger_bytes)))
+    if (TRI_UNLIKELY(tri_load_relaxed(&tri_collector.heap_live_bytes)
+                     >= tri_load_relaxed(&tri_collector.trigger_bytes)))
         tri_cycle_start(TRI_CYCLE_HEAP);
 }
 
@@ -134,11 +137,11 @@ static void
 wait_marked(uint32_t cycle)
 {
     for (;;) {
-        uint32_t marked = tri_load(&tri_gc.marked_cycle);
+        uint32_t marked = tri_load(&tri_collector.marked_cycle);
         if ((int32_t)(marked - cycle) >= 0)
             return;
         tri_cycle_help();
-        tri_host_wait(&tri_gc.marked_cycle, marked, 1000000);
+        tri_host_wait(&tri_collector.marked_cycle, marked, 1000000);
     }
 }
 
@@ -149,12 +152,12 @@ tri_gc_collect(void)
         return;
     /* M-004: a mark that STARTS after the call.  Whatever cycle is marking now
      * does not count; the next one does, whoever starts it. */
-    uint32_t target = tri_load(&tri_gc.cycle) + 1;
+    uint32_t target = tri_load(&tri_collector.cycle) + 1;
     wait_marked(target - 1);
-    while ((int32_t)(tri_load(&tri_gc.cycle) - target) < 0) {
+    while ((int32_t)(tri_load(&tri_collector.cycle) - target) < 0) {
         tri_cycle_start(TRI_CYCLE_FORCED);
-        if ((int32_t)(tri_load(&tri_gc.cycle) - target) < 0)
-            tri_host_wait(&tri_gc.cycle, target - 1, 100000);
+        if ((int32_t)(tri_load(&tri_collector.cycle) - target) < 0)
+            tri_host_wait(&tri_collector.cycle, target - 1, 100000);
     }
     wait_marked(target);
     tri_sweep_finish();
@@ -175,10 +178,10 @@ int
 tri_gc_set_percent(int percent)
 {
     tri_host_stop_world(TRI_STOP_STATS);
-    int before = tri_gc.pacer.gc_percent;
-    tri_gc.pacer.gc_percent = percent < 0 ? -1 : percent;
+    int before = tri_collector.pacer.gc_percent;
+    tri_collector.pacer.gc_percent = percent < 0 ? -1 : percent;
     recommit();
-    uint32_t cycle = tri_load(&tri_gc.cycle);
+    uint32_t cycle = tri_load(&tri_collector.cycle);
     bool marking = tri_gc_marking();
     tri_host_start_world();
     if (percent < 0 && marking)
@@ -192,10 +195,10 @@ int64_t
 tri_gc_set_memory_limit(int64_t bytes)
 {
     if (bytes < 0)
-        return tri_gc.pacer.memory_limit;
+        return tri_collector.pacer.memory_limit;
     tri_host_stop_world(TRI_STOP_STATS);
-    int64_t before = tri_gc.pacer.memory_limit;
-    tri_gc.pacer.memory_limit = bytes;
+    int64_t before = tri_collector.pacer.memory_limit;
+    tri_collector.pacer.memory_limit = bytes;
     recommit();
     tri_host_start_world();
     tri_cycle_after_alloc();
@@ -217,8 +220,8 @@ void
 tri_gc_tick(int64_t now_ns)
 {
     int64_t period_ns = tri_debug.gcperiod * 1000000;
-    if (period_ns == 0 || tri_gc.pacer.gc_percent < 0
-        || now_ns - tri_load(&tri_gc.last_end_ns) < period_ns
+    if (period_ns == 0 || tri_collector.pacer.gc_percent < 0
+        || now_ns - tri_load(&tri_collector.last_end_ns) < period_ns
         || tri_gc_phase() != TRI_GC_OFF)
         return;
     uint32_t no = 0;

@@ -71,7 +71,7 @@ blacken_span(struct tri_span *span)
         /* Relaxed: as for every mark (MARK-1). */
         tri_or_relaxed(tri_atomic_cast(uint64_t, &span->mark_bits[w]), fresh);
     }
-    tri_add_relaxed(&tri_gc.black_bytes, (int64_t)(slots * span->slot_bytes));
+    tri_add_relaxed(&tri_collector.black_bytes, (int64_t)(slots * span->slot_bytes));
 }
 
 void
@@ -246,7 +246,7 @@ publish_large(struct tri_gc_p *p, uint32_t kind, size_t bytes)
     span->free_word = 1;
     if (tri_gc_marking() && !TRI_BREAK_BLACK) {
         tri_or_relaxed(tri_atomic_cast(uint64_t, &span->mark_bits[0]), 1);
-        tri_add_relaxed(&tri_gc.black_bytes, (int64_t)bytes);
+        tri_add_relaxed(&tri_collector.black_bytes, (int64_t)bytes);
     }
     tri_gc_heap_grew((int64_t)bytes);
     p->allocated_bytes += bytes;

@@ -39,13 +39,13 @@ struct tri_gc_state {
     struct tri_pacer pacer; /* [w]; settings under the cycle lock */
 };
 
-extern struct tri_gc_state tri_gc;
+extern struct tri_gc_state tri_collector;
 
 static inline bool
 tri_gc_marking(void)
 {
     /* Relaxed: PHASE-1, and stopping the world orders it. */
-    return tri_load_relaxed(&tri_gc.phase) == TRI_GC_MARK;
+    return tri_load_relaxed(&tri_collector.phase) == TRI_GC_MARK;
 }
 
 /* One change of the heap's size, and its event when it moved much. */

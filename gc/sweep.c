@@ -11,6 +11,7 @@
 #include "base/os.h"
 #include "gc/percpu.h"
 #include "gc/phase.h"
+#include "gc/special.h"
 #include "gc/sweep_internal.h"
 #include "trace/trace.h"
 
@@ -172,7 +173,7 @@ tri_sweep_span(struct tri_span *span, bool keep)
     uint32_t freed = settle_bits(span);
     if (freed != 0)
         span->need_zero = 1;
-    tri_add_relaxed(&tri_gc.freed_bytes_total,
+    tri_add_relaxed(&tri_collector.freed_bytes_total,
                     (int64_t)(freed * slot_bytes));
     publish(span, keep); /* the span may be gone from here on */
     tri_add_relaxed(&tri_sweep.swept_spans, 1);

@@ -13,6 +13,7 @@
 #include "gc/gc.h"
 #include "gc/percpu.h"
 #include "gc/phase.h"
+#include "gc/special.h"
 #include "gc/sweep.h"
 #include "gc/sweep_internal.h"
 #include "trace/trace.h"
@@ -140,7 +141,7 @@ tri_sweep_pay_debt(size_t bytes)
     double ratio = ratio_load();
     if (ratio == 0)
         return;
-    int64_t grown = tri_load_relaxed(&tri_gc.heap_live_bytes)
+    int64_t grown = tri_load_relaxed(&tri_collector.heap_live_bytes)
                     - tri_load_relaxed(&tri_sweep.basis_live);
     grown = grown < 0 ? 0 : grown; /* D-020: a basis above the live heap */
     double target = ratio * (double)((int64_t)bytes + grown);
@@ -176,11 +177,11 @@ tri_sweep_begin(uint64_t cycle)
     tri_store(&tri_sweep.swept_spans, 0);
     tri_store(&tri_sweep.freed_bytes, 0);
     tri_store(&tri_sweep.announced, 0);
-    int64_t live = tri_load(&tri_gc.heap_live_bytes);
+    int64_t live = tri_load(&tri_collector.heap_live_bytes);
     tri_store(&tri_sweep.basis_live, live);
     int64_t pages = tri_load(&tri_heap_stats.in_use_pages);
     ratio_store(
-        tri_pacer_sweep_ratio(pages, tri_load(&tri_gc.trigger_bytes), live));
+        tri_pacer_sweep_ratio(pages, tri_load(&tri_collector.trigger_bytes), live));
     /* S-019: one token for each P's stale cache. */
     tri_store(&tri_sweep.tokens, (uint32_t)tri_host_proc_count());
     tri_trace_sweep_begin(cycle,

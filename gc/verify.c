@@ -97,7 +97,7 @@ report_white(const struct visit *visit, const struct tri_target *target)
               "cycle %u: a lost object",
               (void *)target->slot, target->kind, kind->slot_bytes,
               (void *)visit->word, (void *)visit->from,
-              tri_load(&tri_gc.cycle));
+              tri_load(&tri_collector.cycle));
 }
 
 /* A word of untyped memory counts only if it hits an allocated slot. */

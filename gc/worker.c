@@ -43,10 +43,10 @@ claim(TRI_ATOMIC(int32_t) *running, int32_t limit)
 static bool
 owes_fraction(const struct tri_gc_p *p)
 {
-    double share = tri_gc.pacer.fractional_share;
+    double share = tri_collector.pacer.fractional_share;
     if (share <= 0)
         return false;
-    int64_t age = tri_os_now_ns() - tri_gc.mark_start_ns;
+    int64_t age = tri_os_now_ns() - tri_collector.mark_start_ns;
     return age <= 0
            || (double)p->fractional_ns / (double)age < share * FRACTION_SLACK;
 }
@@ -58,11 +58,11 @@ tri_gc_worker_wanted(struct tri_gc_p *p, bool idle)
         return TRI_WORKER_NONE;
     if (!tri_cycle_work_available() && p->work.count == 0)
         return TRI_WORKER_NONE;
-    if (claim(&dedicated_running, tri_gc.pacer.dedicated_workers))
+    if (claim(&dedicated_running, tri_collector.pacer.dedicated_workers))
         return TRI_WORKER_DEDICATED;
     if (owes_fraction(p))
         return TRI_WORKER_FRACTIONAL;
-    if (idle && claim(&idle_running, tri_gc.pacer.idle_workers_max))
+    if (idle && claim(&idle_running, tri_collector.pacer.idle_workers_max))
         return TRI_WORKER_IDLE;
     return TRI_WORKER_NONE;
 }
@@ -104,7 +104,7 @@ run(struct tri_gc_p *p, enum tri_worker_mode mode)
 void
 tri_gc_worker_run(struct tri_gc_p *p, enum tri_worker_mode mode)
 {
-    uint64_t cycle = tri_load_relaxed(&tri_gc.cycle); /* PHASE-1 */
+    uint64_t cycle = tri_load_relaxed(&tri_collector.cycle); /* PHASE-1 */
     int64_t begin = tri_os_now_ns();
     tri_trace_worker_begin(cycle, p->index, mode);
     uint64_t work = run(p, mode);
