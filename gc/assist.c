@@ -16,8 +16,8 @@
 static TRI_ATOMIC(int64_t) background_credit; /* scan bytes; may be negative */
 static TRI_ATOMIC(uint64_t) ratio_bits;       /* double: scan bytes per byte */
 static TRI_ATOMIC(uint32_t) waiters;
-static TRI_ATOMIC(uint32_t) epoch; /* futex: credit came, or marking ended */
-static TRI_ATOMIC(int64_t) spent_ns;       /* this cycle */
+static TRI_ATOMIC(uint32_t) epoch;   /* futex: credit came, or marking ended */
+static TRI_ATOMIC(int64_t) spent_ns; /* this cycle */
 static TRI_ATOMIC(int64_t) spent_ns_total; /* ever */
 
 static double

@@ -11,8 +11,8 @@
 #include "gc/malloc.h"
 #include "gc/mark.h"
 #include "gc/percpu.h"
-#include "gc/special.h"
 #include "gc/root.h"
+#include "gc/special.h"
 #include "gc/sweep.h"
 #include "gc/verify.h"
 #include "trace/trace.h"
@@ -31,7 +31,8 @@ static TRI_ATOMIC(uint32_t) finishing; /* one finisher at a time */
 enum tri_gc_phase
 tri_gc_phase(void)
 {
-    return (enum tri_gc_phase)tri_load_relaxed(&tri_collector.phase); /* PHASE-1 */
+    return (enum tri_gc_phase)tri_load_relaxed(
+        &tri_collector.phase); /* PHASE-1 */
 }
 
 void
@@ -94,8 +95,8 @@ wanted(enum tri_cycle_reason reason)
     if (tri_gc_phase() != TRI_GC_OFF || tri_debug.sbrk)
         return false;
     return reason != TRI_CYCLE_HEAP
-           || tri_load(&tri_collector.heap_live_bytes)
-                  >= tri_load(&tri_collector.trigger_bytes);
+        || tri_load(&tri_collector.heap_live_bytes)
+               >= tri_load(&tri_collector.trigger_bytes);
 }
 
 static void
@@ -122,7 +123,8 @@ begin_marking(enum tri_cycle_reason reason)
     tri_collector.pacer.procs = tri_host_proc_count();
     tri_pacer_start(&tri_collector.pacer, live, reason == TRI_CYCLE_TIME);
     tri_store(&tri_collector.goal_bytes, tri_collector.pacer.goal_bytes);
-    tri_trace_cycle_begin(tri_load(&tri_collector.cycle), reason, (uint64_t)live,
+    tri_trace_cycle_begin(tri_load(&tri_collector.cycle), reason,
+                          (uint64_t)live,
                           (uint64_t)tri_collector.pacer.goal_bytes);
     tri_store(&tri_collector.black_bytes, 0);
     tri_store(&scanned_bytes, 0);
@@ -205,7 +207,7 @@ static bool
 finish_possible(void)
 {
     return tri_gc_marking() && tri_load(&active) == 0
-           && !tri_cycle_work_available();
+        && !tri_cycle_work_available();
 }
 
 /* CYCLE-3.  World stopped. */
@@ -326,7 +328,11 @@ finish_marking(void)
                         (uint64_t)tri_load(&tri_collector.goal_bytes));
     tri_cycle_trace_heap();
     tri_cycle_report_end();
-    enum { LAZY, EAGER, STW };
+    enum {
+        LAZY,
+        EAGER,
+        STW
+    };
     if (tri_debug.gcstoptheworld == 2 || tri_debug.sweep == STW)
         tri_sweep_finish_stw();
 }

@@ -55,8 +55,8 @@ static int64_t
 mapped_bytes(void)
 {
     return tri_load_relaxed(&tri_heap_stats.in_use_pages)
-               * (int64_t)TRI_PAGE_BYTES
-           + tri_load_relaxed(&tri_heap_stats.free_bytes);
+             * (int64_t)TRI_PAGE_BYTES
+         + tri_load_relaxed(&tri_heap_stats.free_bytes);
 }
 
 void
@@ -137,7 +137,8 @@ tri_cycle_commit_pacer(bool sweep_done)
     struct tri_pacer *pacer = &tri_collector.pacer;
     pacer->mapped_bytes = mapped_bytes();
     pacer->overhead_bytes = (int64_t)tri_persist_bytes();
-    tri_pacer_commit(pacer, tri_load(&tri_collector.heap_live_bytes), sweep_done);
+    tri_pacer_commit(pacer, tri_load(&tri_collector.heap_live_bytes),
+                     sweep_done);
     tri_store(&tri_collector.goal_bytes, pacer->goal_bytes);
     tri_store(&tri_collector.trigger_bytes, pacer->trigger_bytes);
 }
@@ -145,7 +146,11 @@ tri_cycle_commit_pacer(bool sweep_done)
 void
 tri_cycle_after_finish(void)
 {
-    enum { LAZY, EAGER, STW };
+    enum {
+        LAZY,
+        EAGER,
+        STW
+    };
     tri_assist_end();
     /* Wakes those who wait for this cycle's marking (tri_gc_collect). */
     tri_futex_wake(&tri_collector.marked_cycle, INT32_MAX);

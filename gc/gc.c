@@ -103,7 +103,7 @@ stress_hits(void)
     if ((stress & TRI_STRESS_RANDOM) == 0)
         return n % (uint64_t)stress == 0;
     uint64_t x = n * UINT64_C(0x9e3779b97f4a7c15)
-                 + (uint64_t)(stress & ~TRI_STRESS_RANDOM);
+               + (uint64_t)(stress & ~TRI_STRESS_RANDOM);
     x ^= x >> 32;
     x *= UINT64_C(0xd6e8feb86659fd93);
     return x >> 60 == 0;

@@ -13,7 +13,11 @@
 
 #include "gc/host.h"
 
-enum tri_gc_phase { TRI_GC_OFF, TRI_GC_MARK, TRI_GC_MARK_TERM };
+enum tri_gc_phase {
+    TRI_GC_OFF,
+    TRI_GC_MARK,
+    TRI_GC_MARK_TERM
+};
 
 /* How a mark worker runs (M-023). */
 enum tri_worker_mode {
@@ -73,8 +77,8 @@ void tri_gc_shade_range(const void *start, size_t bytes);
 /* The current phase; stable inside a critical section. */
 enum tri_gc_phase tri_gc_phase(void);
 
-void tri_gc_collect(void);            /* tri_gc */
-int tri_gc_set_percent(int percent);  /* tri_set_gc_percent */
+void tri_gc_collect(void);           /* tri_gc */
+int tri_gc_set_percent(int percent); /* tri_set_gc_percent */
 int64_t tri_gc_set_memory_limit(int64_t bytes);
 
 /* Debug moods of TRI_DEBUG that the collector reads: see base/option.h. */

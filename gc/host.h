@@ -26,7 +26,7 @@ enum tri_stop_reason {
     TRI_STOP_MARK_TERM,
     TRI_STOP_WHOLE_CYCLE, /* gcstoptheworld */
     TRI_STOP_CHECKMARK,
-    TRI_STOP_PROCS,       /* tri_set_procs */
+    TRI_STOP_PROCS, /* tri_set_procs */
     TRI_STOP_STATS,
     TRI_STOP_TEST
 };
@@ -127,7 +127,7 @@ void tri_host_sleep(int64_t ns);
  * while *word == expected (at most timeout_ns; < 0: for ever).  For allocation
  * paths (assist, waiting for a cycle).  In no critical section.
  */
-void tri_host_wait(TRI_ATOMIC(uint32_t) *word, uint32_t expected,
+void tri_host_wait(TRI_ATOMIC(uint32_t) * word, uint32_t expected,
                    int64_t timeout_ns);
 /* P numbers for the trace: -1 without. */
 int tri_host_proc_number(void);

@@ -71,7 +71,8 @@ blacken_span(struct tri_span *span)
         /* Relaxed: as for every mark (MARK-1). */
         tri_or_relaxed(tri_atomic_cast(uint64_t, &span->mark_bits[w]), fresh);
     }
-    tri_add_relaxed(&tri_collector.black_bytes, (int64_t)(slots * span->slot_bytes));
+    tri_add_relaxed(&tri_collector.black_bytes,
+                    (int64_t)(slots * span->slot_bytes));
 }
 
 void
@@ -85,8 +86,7 @@ tri_malloc_blacken_cache(struct tri_gc_p *p)
         uint64_t in_hand = slots->free | slots->reserved;
         if (in_hand != 0 && !TRI_BREAK_BLACK)
             tri_or_relaxed(tri_atomic_cast(
-                               uint64_t,
-                               &span->mark_bits[span->free_word - 1]),
+                               uint64_t, &span->mark_bits[span->free_word - 1]),
                            in_hand);
         blacken_span(span);
     }
@@ -260,8 +260,7 @@ static void *
 alloc_large(const struct tri_type_info *info, size_t bytes)
 {
     bytes = (bytes + 7) & ~(size_t)7;
-    uint32_t kind =
-        info == NULL ? TRI_KIND_LARGE_NOSCAN : TRI_KIND_LARGE_SCAN;
+    uint32_t kind = info == NULL ? TRI_KIND_LARGE_NOSCAN : TRI_KIND_LARGE_SCAN;
     tri_cycle_before_alloc(bytes);
     struct tri_gc_p *p = enter_with_p();
     struct tri_span *span = publish_large(p, kind, bytes);
@@ -352,11 +351,11 @@ tri_malloc_stats_read(struct tri_malloc_stats *stats)
     for (int i = 0; i < tri_host_proc_count(); i++) {
         struct tri_gc_p *p = tri_host_proc(i);
         /* Relaxed: counters, each with one writer. */
-        stats->objects += tri_load_relaxed(
-            tri_atomic_cast(uint64_t, &p->allocated_objects));
+        stats->objects +=
+            tri_load_relaxed(tri_atomic_cast(uint64_t, &p->allocated_objects));
         stats->bytes +=
             tri_load_relaxed(tri_atomic_cast(uint64_t, &p->allocated_bytes));
-        stats->tiny_objects += tri_load_relaxed(
-            tri_atomic_cast(uint64_t, &p->mcache.tiny_count));
+        stats->tiny_objects +=
+            tri_load_relaxed(tri_atomic_cast(uint64_t, &p->mcache.tiny_count));
     }
 }

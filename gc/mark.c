@@ -14,9 +14,9 @@
 #include "gc/percpu.h"
 #include "gc/type.h"
 
-#define RING         32u
-#define OBLET_BYTES  ((size_t)128 << 10)
-#define POLL_EVERY   256u /* objects between looks at the clock's hand */
+#define RING        32u
+#define OBLET_BYTES ((size_t)128 << 10)
+#define POLL_EVERY  256u /* objects between looks at the clock's hand */
 
 struct edge {
     uint64_t *mark_word;
@@ -45,8 +45,8 @@ bad_pointer(uintptr_t word)
 }
 
 static inline void
-fill_target(struct tri_target *target, const struct tri_kind *kind,
-            size_t page, uintptr_t slot, uint32_t index)
+fill_target(struct tri_target *target, const struct tri_kind *kind, size_t page,
+            uintptr_t slot, uint32_t index)
 {
     uint8_t *bits = kind->mark_table + (page << kind->mark_shift);
     target->mark_word = (uint64_t *)(void *)bits + index / 64;
@@ -108,7 +108,7 @@ is_marked(const struct tri_target *target)
     /* Relaxed: a mark missed here is seen by the OR that would set it. */
     return (tri_load_relaxed(tri_atomic_cast(uint64_t, target->mark_word))
             & target->mark_bit)
-           != 0;
+        != 0;
 }
 
 bool
@@ -219,8 +219,8 @@ scan_slot(struct tri_work_p *work, uintptr_t slot, const struct tri_kind *kind)
     case TRI_SCAN_MASK:
         work->scanned_bytes += kind->slot_bytes;
         for (uint64_t m = kind->pointer_mask; m != 0; m &= m - 1)
-            push_if_heap(
-                work, load_word(slot + (uintptr_t)__builtin_ctzll(m) * 8));
+            push_if_heap(work,
+                         load_word(slot + (uintptr_t)__builtin_ctzll(m) * 8));
         break;
     case TRI_SCAN_HEADER:
         work->scanned_bytes += kind->slot_bytes;
@@ -252,8 +252,10 @@ tri_mark_consider(struct tri_work_p *work, uintptr_t word)
     uint32_t index = tri_span_slot_index(span, word);
     if (!tri_span_slot_allocated(span, index))
         return;
-    uint64_t marks = tri_load_relaxed( /* Relaxed: as in is_marked. */
-        tri_atomic_cast(uint64_t, &span->mark_bits[index / 64]));
+    uint64_t marks =
+        tri_load_relaxed(/* Relaxed: as in is_marked. */
+                         tri_atomic_cast(uint64_t,
+                                         &span->mark_bits[index / 64]));
     if ((marks >> (index % 64) & 1) == 0)
         tri_work_push(work, word);
 }
@@ -318,7 +320,11 @@ enter_ring(struct tri_work_p *work, uintptr_t word, struct edge *edge)
 static uint32_t
 ring_size(void)
 {
-    enum { AUTO, OBJECT, RINGED };
+    enum {
+        AUTO,
+        OBJECT,
+        RINGED
+    };
     return tri_debug.mark == OBJECT ? 1 : RING;
 }
 
@@ -348,7 +354,7 @@ tri_mark_drain(struct tri_gc_p *p, uint64_t budget)
         leave_ring(work, &edge);
         if (TRI_UNLIKELY(++polls % POLL_EVERY == 0) && !stop) {
             stop = work->scanned_bytes - start >= budget
-                   || tri_host_should_yield();
+                || tri_host_should_yield();
             /* Relaxed: a hint. */
             if (tri_load_relaxed(&tri_work_hungry) != 0 && work->count > 8
                 && !tri_work_available())

@@ -20,10 +20,10 @@
 #include "gc/verify.h"
 
 /* One reader function per metric, from an expression. */
-#define READER(function, expression)                                         \
-    static double function(void)                                             \
-    {                                                                        \
-        return (double)(expression);                                         \
+#define READER(function, expression)                                           \
+    static double function(void)                                               \
+    {                                                                          \
+        return (double)(expression);                                           \
     }
 
 static struct tri_cleanup_stats
@@ -51,8 +51,7 @@ seconds(int64_t ns)
 static int64_t
 pages_bytes(void)
 {
-    return tri_load_relaxed(&tri_heap_stats.in_use_pages)
-           << TRI_PAGE_SHIFT;
+    return tri_load_relaxed(&tri_heap_stats.in_use_pages) << TRI_PAGE_SHIFT;
 }
 
 static int64_t
@@ -84,8 +83,7 @@ READER(heap_goal, tri_load_relaxed(&tri_collector.goal_bytes))
 READER(heap_allocs_bytes, mallocs().bytes)
 READER(heap_allocs_objects, mallocs().objects)
 READER(heap_tiny_objects, mallocs().tiny_objects)
-READER(heap_frees_bytes,
-       tri_load_relaxed(&tri_collector.freed_bytes_total))
+READER(heap_frees_bytes, tri_load_relaxed(&tri_collector.freed_bytes_total))
 READER(scan_globals, tri_collector.pacer.globals_bytes)
 READER(scan_stack, tri_collector.pacer.stack_bytes)
 READER(scan_heap, tri_collector.pacer.scan_bytes)
@@ -101,7 +99,7 @@ READER(memory_unused, unused_bytes())
 READER(memory_free, tri_load_relaxed(&tri_heap_stats.free_bytes))
 READER(memory_released, tri_load_relaxed(&tri_heap_stats.released_bytes))
 READER(memory_metadata, tri_persist_bytes())
-READER(memory_total, pages_bytes() + memory_free() + memory_released()
+READER(memory_total, (double)pages_bytes() + memory_free() + memory_released()
                          + memory_metadata())
 READER(spans, tri_load_relaxed(&tri_heap_stats.span_count))
 

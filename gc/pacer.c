@@ -80,8 +80,8 @@ limit_goal(const struct tri_pacer *pacer)
 static int64_t
 runway(const struct tri_pacer *pacer)
 {
-    double work = (double)(pacer->scan_bytes + pacer->stack_bytes
-                           + pacer->globals_bytes);
+    double work =
+        (double)(pacer->scan_bytes + pacer->stack_bytes + pacer->globals_bytes);
     return (int64_t)(pacer->cons_mark_used * (1 - TRI_BACKGROUND_SHARE)
                      / TRI_BACKGROUND_SHARE * work);
 }
@@ -120,8 +120,8 @@ tri_pacer_commit(struct tri_pacer *pacer, int64_t heap_live_bytes,
     }
     pacer->goal_bytes = min64(by_percent, by_limit);
     pacer->trigger_bytes = pacer->goal_bytes == INT64_MAX
-                               ? INT64_MAX
-                               : trigger_for(pacer, pacer->goal_bytes, floor);
+                             ? INT64_MAX
+                             : trigger_for(pacer, pacer->goal_bytes, floor);
 }
 
 /* P-007, P-008 */
@@ -145,9 +145,8 @@ tri_pacer_start(struct tri_pacer *pacer, int64_t heap_live_bytes,
         pacer->idle_workers_max = dedicated > 0 ? 0 : 1;
     /* P-003: a little runway even when triggered beyond the goal. */
     if (pacer->goal_bytes != INT64_MAX)
-        pacer->goal_bytes =
-            max64(pacer->goal_bytes,
-                  heap_live_bytes + TRI_TRIGGER_RUNWAY_BYTES);
+        pacer->goal_bytes = max64(pacer->goal_bytes,
+                                  heap_live_bytes + TRI_TRIGGER_RUNWAY_BYTES);
 }
 
 /* P-009 */
@@ -155,21 +154,19 @@ double
 tri_pacer_assist_ratio(const struct tri_pacer *pacer, int64_t heap_live_bytes,
                        int64_t work_done)
 {
-    double goal = pacer->goal_bytes == INT64_MAX
-                      ? (double)heap_live_bytes * 2
-                      : (double)pacer->goal_bytes;
-    double expected = (double)(pacer->scan_bytes + pacer->stack_bytes
-                               + pacer->globals_bytes);
+    double goal = pacer->goal_bytes == INT64_MAX ? (double)heap_live_bytes * 2
+                                                 : (double)pacer->goal_bytes;
+    double expected =
+        (double)(pacer->scan_bytes + pacer->stack_bytes + pacer->globals_bytes);
     double worst = (double)heap_live_bytes + (double)pacer->stack_bytes
-                   + (double)pacer->globals_bytes;
+                 + (double)pacer->globals_bytes;
     if ((double)work_done > expected) {
         /* More than last time: assume all of it is live, and let the goal grow
          * in proportion, to a hard limit. */
         double percent = pacer->gc_percent < 0 ? 100 : pacer->gc_percent;
         double start = (double)pacer->triggered_bytes;
-        double stretched = expected <= 0
-                               ? goal
-                               : start + (goal - start) / expected * worst;
+        double stretched =
+            expected <= 0 ? goal : start + (goal - start) / expected * worst;
         double hard = (1 + percent / 100) * goal;
         goal = stretched > goal ? stretched : goal;
         goal = goal < hard ? goal : hard;
@@ -199,8 +196,8 @@ update_cons_mark(struct tri_pacer *pacer, const struct tri_pacer_cycle *cycle)
     share = share > 0.95 ? 0.95 : share;
     double allocated =
         (double)(cycle->heap_live_bytes - pacer->triggered_bytes);
-    double work = (double)(cycle->scan_bytes + cycle->stack_bytes
-                           + cycle->globals_bytes);
+    double work =
+        (double)(cycle->scan_bytes + cycle->stack_bytes + cycle->globals_bytes);
     double now = allocated * (share + idle) / (work * (1 - share));
     double most = now;
     for (int i = 0; i < TRI_CONS_MARK_HISTORY; i++)
@@ -227,8 +224,7 @@ tri_pacer_sweep_ratio(int64_t unswept_pages, int64_t trigger_bytes,
 {
     if (trigger_bytes == INT64_MAX)
         return 0;
-    int64_t room =
-        trigger_bytes - heap_live_bytes - TRI_SWEEP_HEADROOM_BYTES;
+    int64_t room = trigger_bytes - heap_live_bytes - TRI_SWEEP_HEADROOM_BYTES;
     room = max64(room, 8192);
     return (double)unswept_pages / (double)room;
 }

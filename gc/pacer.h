@@ -14,11 +14,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TRI_HEAP_MINIMUM_BYTES    ((int64_t)4 << 20) /* at 100 percent */
-#define TRI_BACKGROUND_SHARE      0.25
-#define TRI_SWEEP_HEADROOM_BYTES  ((int64_t)1 << 20)
-#define TRI_TRIGGER_RUNWAY_BYTES  ((int64_t)64 << 10)
-#define TRI_CONS_MARK_HISTORY     4
+#define TRI_HEAP_MINIMUM_BYTES   ((int64_t)4 << 20) /* at 100 percent */
+#define TRI_BACKGROUND_SHARE     0.25
+#define TRI_SWEEP_HEADROOM_BYTES ((int64_t)1 << 20)
+#define TRI_TRIGGER_RUNWAY_BYTES ((int64_t)64 << 10)
+#define TRI_CONS_MARK_HISTORY    4
 
 struct tri_pacer {
     /* Settings. */
@@ -37,7 +37,7 @@ struct tri_pacer {
     int64_t mapped_bytes;
 
     /* Results of tri_pacer_commit. */
-    int64_t goal_bytes;    /* INT64_MAX: never */
+    int64_t goal_bytes; /* INT64_MAX: never */
     int64_t trigger_bytes;
 
     /* Results of tri_pacer_start. */
@@ -49,9 +49,9 @@ struct tri_pacer {
 
 /* What a cycle did, for tri_pacer_end. */
 struct tri_pacer_cycle {
-    int64_t duration_ns;   /* of marking */
-    int64_t assist_ns;     /* summed over Ps */
-    int64_t idle_ns;       /* idle workers' */
+    int64_t duration_ns;     /* of marking */
+    int64_t assist_ns;       /* summed over Ps */
+    int64_t idle_ns;         /* idle workers' */
     int64_t heap_live_bytes; /* at the end, before resetting to marked */
     int64_t marked_bytes;
     int64_t scan_bytes;

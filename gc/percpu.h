@@ -19,14 +19,14 @@ struct tri_gc_p {
     int index;
     bool retired; /* handed everything back; mcache.flush_gen is stale */
     struct tri_special_p special;
-    int64_t assist_credit;      /* bytes; below 0: debt (gc/assist.h) */
-    uint64_t allocated_bytes;   /* charged at refill, ever */
+    int64_t assist_credit;    /* bytes; below 0: debt (gc/assist.h) */
+    uint64_t allocated_bytes; /* charged at refill, ever */
     uint64_t allocated_objects;
-    int64_t fractional_ns;      /* spent as a fractional worker, this cycle */
-    int64_t worker_ns[4];       /* by enum tri_worker_mode, ever */
+    int64_t fractional_ns; /* spent as a fractional worker, this cycle */
+    int64_t worker_ns[4];  /* by enum tri_worker_mode, ever */
     uint32_t barrier_count;
     uintptr_t barrier_buffer[TRI_BARRIER_BUFFER];
-    struct tri_work_p work;     /* grey edges */
+    struct tri_work_p work; /* grey edges */
 } TRI_CACHE_ALIGNED;
 
 #endif /* TRI_GC_PERCPU_H */

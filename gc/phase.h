@@ -31,12 +31,12 @@ struct tri_gc_state {
     TRI_ATOMIC(int64_t) trigger_bytes;   /* [a] copies of the pacer's, for */
     TRI_ATOMIC(int64_t) goal_bytes;      /*     readers without its lock   */
     TRI_ATOMIC(int64_t) marked_bytes;    /* [a] live after the last cycle */
-    TRI_ATOMIC(int64_t) black_bytes; /* [a] allocated black, this cycle */
+    TRI_ATOMIC(int64_t) black_bytes;     /* [a] allocated black, this cycle */
     TRI_ATOMIC(int64_t) last_end_ns;
     TRI_ATOMIC(int64_t) freed_bytes_total;
-    int64_t mark_start_ns; /* [w] */
+    int64_t mark_start_ns;        /* [w] */
     enum tri_cycle_reason reason; /* [w] */
-    struct tri_pacer pacer; /* [w]; settings under the cycle lock */
+    struct tri_pacer pacer;       /* [w]; settings under the cycle lock */
 };
 
 extern struct tri_gc_state tri_collector;

@@ -71,8 +71,8 @@ do_other(size_t job, struct tri_work_p *work)
     if (job == 0) {
         tri_host_scan_runtime(tri_mark_scan_conservative, work);
     } else if (job <= jobs.specials) {
-        tri_specials_root_job(job - 1, tri_mark_scan_conservative,
-                              scan_through, work);
+        tri_specials_root_job(job - 1, tri_mark_scan_conservative, scan_through,
+                              work);
     } else {
         uintptr_t lo;
         uintptr_t hi;
@@ -150,9 +150,9 @@ bool
 tri_root_available(bool stacks)
 {
     return tri_load(&jobs.next_other) < other_count()
-           || (stacks
-               && (tri_load(&jobs.next_stack) < jobs.stacks
-                   || tri_load(&jobs.retry_count) != 0));
+        || (stacks
+            && (tri_load(&jobs.next_stack) < jobs.stacks
+                || tri_load(&jobs.retry_count) != 0));
 }
 
 /* ---- everything at once, for the verifier ------------------------------------- */

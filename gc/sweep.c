@@ -132,7 +132,8 @@ settle_bits(struct tri_span *span)
               zombies, (void *)span->base, span->slot_count, span->slot_bytes);
     TRI_CHECK(used <= before,
               "sweep increased the allocation count of the span at %p from %u "
-              "to %u", (void *)span->base, before, used);
+              "to %u",
+              (void *)span->base, before, used);
     span->used_count = used;
     return before - used;
 }
@@ -156,8 +157,7 @@ void
 tri_sweep_span(struct tri_span *span, bool keep)
 {
     TRI_CHECK(tri_load_relaxed(&span->state) == TRI_SPAN_IN_USE
-                  && tri_load_relaxed(&span->sweep_gen)
-                         == tri_sweep_gen() - 1,
+                  && tri_load_relaxed(&span->sweep_gen) == tri_sweep_gen() - 1,
               "SWEEP-1: sweeping a span that is not ours (%p, state %u, "
               "sweep_gen %u, heap %u)",
               (void *)span, tri_load_relaxed(&span->state),
@@ -298,7 +298,8 @@ tri_sweep_flush_stale(struct tri_gc_p *p)
         return;
     TRI_CHECK(p->mcache.flush_gen == sg - 2,
               "S-019: P %d missed a flush: its cache is of generation %u, the "
-              "heap of %u", p->index, p->mcache.flush_gen, sg);
+              "heap of %u",
+              p->index, p->mcache.flush_gen, sg);
     /* tri_sweep_begin took a token for each stale cache, so that sweeping
      * cannot complete before it is flushed; it is returned here. */
     tri_sweep_flush_all(p);

@@ -19,8 +19,8 @@ struct tri_sweep_state {
     TRI_ATOMIC(uint64_t) freed_bytes; /* [a] */
     TRI_ATOMIC(int64_t) basis_live;   /* [w] S-020: heap_live at the turn */
     TRI_ATOMIC(uint64_t) ratio_bits;  /* [a] a double: pages per byte */
-    uint64_t cycle; /* [w] whose garbage is being swept */
-    TRI_ATOMIC(uint32_t) announced; /* [a] sweep_end was traced */
+    uint64_t cycle;                   /* [w] whose garbage is being swept */
+    TRI_ATOMIC(uint32_t) announced;   /* [a] sweep_end was traced */
 };
 extern struct tri_sweep_state tri_sweep;
 

@@ -51,9 +51,9 @@ pop_unswept(void)
         uint32_t at = tri_load_relaxed(&tri_sweep.cursor); /* a hint */
         if (at >= TRI_KIND_MAX * 2)
             return NULL;
-        struct tri_span_set *set =
-            at % 2 == 0 ? tri_central_full_unswept(at / 2, sg)
-                        : tri_central_partial_unswept(at / 2, sg);
+        struct tri_span_set *set = at % 2 == 0
+                                     ? tri_central_full_unswept(at / 2, sg)
+                                     : tri_central_partial_unswept(at / 2, sg);
         struct tri_span *span = tri_span_set_pop(set);
         if (span != NULL)
             return span;
@@ -142,7 +142,7 @@ tri_sweep_pay_debt(size_t bytes)
     if (ratio == 0)
         return;
     int64_t grown = tri_load_relaxed(&tri_collector.heap_live_bytes)
-                    - tri_load_relaxed(&tri_sweep.basis_live);
+                  - tri_load_relaxed(&tri_sweep.basis_live);
     grown = grown < 0 ? 0 : grown; /* D-020: a basis above the live heap */
     double target = ratio * (double)((int64_t)bytes + grown);
     while ((double)tri_load_relaxed(&tri_sweep.swept_pages) < target)
@@ -180,8 +180,8 @@ tri_sweep_begin(uint64_t cycle)
     int64_t live = tri_load(&tri_collector.heap_live_bytes);
     tri_store(&tri_sweep.basis_live, live);
     int64_t pages = tri_load(&tri_heap_stats.in_use_pages);
-    ratio_store(
-        tri_pacer_sweep_ratio(pages, tri_load(&tri_collector.trigger_bytes), live));
+    ratio_store(tri_pacer_sweep_ratio(
+        pages, tri_load(&tri_collector.trigger_bytes), live));
     /* S-019: one token for each P's stale cache. */
     tri_store(&tri_sweep.tokens, (uint32_t)tri_host_proc_count());
     tri_trace_sweep_begin(cycle,
@@ -224,8 +224,9 @@ tri_sweep_finish_stw(void)
         tri_sweep_flush_stale(tri_host_proc(i));
     while (sweep_one_inside())
         ;
-    TRI_CHECK(tri_sweep_done(), "SWEEP-5: the world is stopped and a sweeper "
-                                "is still out (tokens %x)",
+    TRI_CHECK(tri_sweep_done(),
+              "SWEEP-5: the world is stopped and a sweeper "
+              "is still out (tokens %x)",
               tri_load(&tri_sweep.tokens));
 }
 

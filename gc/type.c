@@ -182,16 +182,15 @@ const struct tri_type *
 tri_type_make(const char *name, size_t bytes, const uint64_t *pointer_words)
 {
     size_t words = bytes / 8; /* a partial last word cannot be a pointer */
-    size_t runs =
-        pointer_words == NULL ? 0 : count_runs(words, pointer_words);
+    size_t runs = pointer_words == NULL ? 0 : count_runs(words, pointer_words);
     struct {
         struct tri_type type;
         struct tri_type_state state;
         struct tri_field fields[];
     } *made = bytes > UINT32_MAX
-                  ? NULL
-                  : tri_persist_alloc(
-                      sizeof(*made) + runs * sizeof(struct tri_field), 8);
+                ? NULL
+                : tri_persist_alloc(
+                    sizeof(*made) + runs * sizeof(struct tri_field), 8);
     if (made == NULL) {
         errno = ENOMEM;
         return NULL;

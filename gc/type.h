@@ -16,11 +16,11 @@
 /* [c] All fields constant once published. */
 struct tri_type_info {
     const char *name;
-    size_t bytes;          /* of one element, rounded up to words; > 0 */
-    size_t words;          /* bytes / 8 */
-    size_t pointer_words;  /* words up to and with the last pointer; 0: noscan */
-    const uint64_t *mask;  /* bit i: word i is a pointer; pointer_words bits */
-    uint32_t layout_kind;  /* span kind for one element; 0: header or large */
+    size_t bytes;         /* of one element, rounded up to words; > 0 */
+    size_t words;         /* bytes / 8 */
+    size_t pointer_words; /* words up to and with the last pointer; 0: noscan */
+    const uint64_t *mask; /* bit i: word i is a pointer; pointer_words bits */
+    uint32_t layout_kind; /* span kind for one element; 0: header or large */
     uint32_t conservative; /* 1: every word may be a pointer */
 };
 

@@ -80,8 +80,8 @@ static bool
 set_second_mark(const struct tri_target *target)
 {
     int table = tri_kinds[target->kind].mark_shift - 3;
-    size_t at = (size_t)((uint8_t *)target->mark_word
-                         - tri_space.mark_tables[table]);
+    size_t at =
+        (size_t)((uint8_t *)target->mark_word - tri_space.mark_tables[table]);
     uint64_t *word = (uint64_t *)(void *)(verify.tables[table] + at);
     bool fresh = (*word & target->mark_bit) == 0;
     *word |= target->mark_bit;

@@ -22,8 +22,8 @@
 
 #include "base/lfstack.h"
 
-#define TRI_WORK_STACK  4096 /* edges in a P's private stack */
-#define TRI_WORK_BLOCK  253  /* edges in a shared block of 2 KiB */
+#define TRI_WORK_STACK 4096 /* edges in a P's private stack */
+#define TRI_WORK_BLOCK 253  /* edges in a shared block of 2 KiB */
 
 /* An edge with this bit is not a pointer to follow but a part of a large
  * object to scan, which is marked already. */
@@ -31,7 +31,7 @@
 
 struct tri_work_p {
     uint32_t count;
-    uint64_t marked_bytes;  /* newly marked here, this cycle */
+    uint64_t marked_bytes; /* newly marked here, this cycle */
     uint64_t marked_objects;
     uint64_t scanned_bytes; /* scan work done here, this cycle */
     uintptr_t stack[TRI_WORK_STACK];

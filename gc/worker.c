@@ -30,7 +30,7 @@ static TRI_ATOMIC(int32_t) dedicated_running;
 static TRI_ATOMIC(int32_t) idle_running;
 
 static bool
-claim(TRI_ATOMIC(int32_t) *running, int32_t limit)
+claim(TRI_ATOMIC(int32_t) * running, int32_t limit)
 {
     int32_t now = tri_load_relaxed(running); /* the CAS decides */
     while (now < limit)
@@ -48,7 +48,7 @@ owes_fraction(const struct tri_gc_p *p)
         return false;
     int64_t age = tri_os_now_ns() - tri_collector.mark_start_ns;
     return age <= 0
-           || (double)p->fractional_ns / (double)age < share * FRACTION_SLACK;
+        || (double)p->fractional_ns / (double)age < share * FRACTION_SLACK;
 }
 
 enum tri_worker_mode
@@ -75,14 +75,13 @@ go_on(const struct tri_gc_p *p, enum tri_worker_mode mode)
     if (mode == TRI_WORKER_FRACTIONAL && !owes_fraction(p))
         return false;
     return mode == TRI_WORKER_DEDICATED || tri_cycle_work_available()
-           || p->work.count != 0;
+        || p->work.count != 0;
 }
 
 static uint64_t
 run(struct tri_gc_p *p, enum tri_worker_mode mode)
 {
-    uint64_t budget =
-        mode == TRI_WORKER_DEDICATED ? UINT64_MAX : SLICE_BYTES;
+    uint64_t budget = mode == TRI_WORKER_DEDICATED ? UINT64_MAX : SLICE_BYTES;
     uint64_t total = 0;
     int64_t begin = tri_os_now_ns();
     int64_t before = p->fractional_ns;
