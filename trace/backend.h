@@ -22,6 +22,8 @@ struct tri_trace_backend {
     const char *signature;
     /* One word per event, not 0 while the back end wants it. */
     TRI_ATOMIC(int) *const *states;
+    /* Once, when the module is loaded. */
+    void (*start)(void);
     /* TRACE-4: makes this thread's state.  May allocate. */
     void (*thread_start)(void);
     struct tri_trace_functions {
@@ -31,7 +33,8 @@ struct tri_trace_backend {
     } emit;
 };
 
-/* The symbol that the provider exports. */
+/* What the provider exports, and the library looks up by name. */
 #define TRI_TRACE_BACKEND_SYMBOL "tri_lttng_backend"
+extern const struct tri_trace_backend tri_lttng_backend;
 
 #endif /* TRI_TRACE_BACKEND_H */

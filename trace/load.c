@@ -48,6 +48,7 @@ try_path(const char *path)
                    path);
         return NULL;
     }
+    found->start();
     tri_format(status, sizeof(status), "lttng: provider %s", path);
     return found;
 }
