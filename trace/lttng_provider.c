@@ -43,13 +43,16 @@ start(void)
     lttng_ust_init_thread();
 }
 
-__attribute__((visibility("default"))) const struct tri_trace_backend
-    tri_lttng_backend
-    = { .signature = tri_trace_signature,
-        .states = states,
-        .start = start,
-        .thread_start = lttng_ust_init_thread,
-        .emit = {
+/* clang-format off: it moves the braces of the inner list to the right. */
+__attribute__((visibility("default")))
+const struct tri_trace_backend tri_lttng_backend = {
+    .signature = tri_trace_signature,
+    .states = states,
+    .start = start,
+    .thread_start = lttng_ust_init_thread,
+    .emit = {
 #define TRI_EVENT(n, set, level, name, ...) .name = emit_##name,
 #include "trace/each_event.h"
-        } };
+    },
+};
+/* clang-format on */

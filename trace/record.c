@@ -19,15 +19,6 @@ static size_t records_mapped_bytes;
 /* How many claims there were, dropped ones included. */
 static TRI_ATOMIC(uint64_t) claims;
 
-#define LEVEL_INFO  false
-#define LEVEL_DEBUG true
-
-const struct tri_trace_event_info tri_trace_event_info[] = {
-#define TRI_EVENT(n, set, level, name, ...)                                    \
-    { #name, #set, LEVEL_##level, n, #__VA_ARGS__ },
-#include "trace/each_event.h"
-};
-
 int
 tri_record_start(size_t capacity)
 {

@@ -40,18 +40,6 @@ size_t tri_record_dropped(void);
 const struct tri_record *tri_record_get(size_t i);
 enum tri_trace_event tri_record_event(const struct tri_record *record);
 
-/* ---- what is known of events at run time ---- */
-
-struct tri_trace_event_info {
-    const char *name;
-    const char *set;
-    bool debug; /* level DEBUG */
-    uint32_t field_count;
-    const char *field_types; /* "u64 id, hex object, ..." as in the registry */
-};
-extern const struct tri_trace_event_info
-    tri_trace_event_info[TRI_TRACE_EVENT_COUNT];
-
 /* ---- for trace/trace.c alone ---- */
 
 extern TRI_ATOMIC(uint32_t) tri_recording;
