@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Tests of base/.
 tri_test(base_format LAYERS base SOURCES unit/base_format.c
          LABELS unit sanitize)

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT
+# The tree's own rules, and the proof that each check can fail.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+
+foreach(check IN ITEMS layers words)
+    tri_add_test(lint_${check} LABELS lint
+                 COMMAND "${PROJECT_SOURCE_DIR}/tools/check-${check}")
+endforeach()
+
+foreach(check IN ITEMS layers words index format symbols)
+    tri_add_test(lint_${check}_can_fail LABELS lint
+                 COMMAND Python3::Interpreter
+                         "${PROJECT_SOURCE_DIR}/tests/lint/can_fail.py"
+                         ${check})
+endforeach()
+
+if(TARGET tricolor AND NOT TRI_SANITIZE)
+    tri_add_test(lint_symbols LABELS lint smoke
+                 COMMAND "${PROJECT_SOURCE_DIR}/tools/check-symbols"
+                         --library $<TARGET_FILE:tricolor>
+                         --compiler ${CMAKE_C_COMPILER})
+endif()

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""can_fail.py CHECK: feeds tools/check-CHECK one good tree, which must pass,
+and bad ones, each of which must be refused for the right reason."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+LICENCE = "/* SPDX-License-Identifier: MIT */\n"
+INDEX = "docs/code-index.md"
+
+# check: (good tree, [(bad tree, words of the complaint)]); a tree is
+# {path: text}.
+TREES = {
+    "layers": (
+        {"gc/a.c": '#include "alloc/b.h"\n#include <tricolor/tricolor.h>\n',
+         "bench/w.c": "#include <tricolor/tricolor.h>\n",
+         "tests/t.c": '#include "runtime/x.h"\n'},
+        [({"alloc/a.c": '#include "gc/gc.h"\n'}, "points up"),
+         ({"base/a.h": '#  include "trace/trace.h"\n'}, "points up"),
+         ({"bench/w.c": '#include "runtime/g.h"\n'}, "points up"),
+         ({"include/tricolor/a.h": '#include "base/os.h"\n'},
+          "public headers"),
+         ({"gc/a.c": '#include "gc.h"\n'}, "from the root"),
+         ({"gc/a.c": "#include <gc/gc.h>\n"}, "use quotes")]),
+    "words": (
+        {"gc/a.c": LICENCE + "/* never malloc() here */\n"
+                             'const char *s = "atomic_load(";\n'
+                             "void f(void) { pool->free(x); }\n",
+         "base/atomic.h": LICENCE + "#define l(p) atomic_load(p)\n"},
+        [({"gc/a.c": LICENCE + "int x = atomic_load(&y);\n"}, "base/atomic.h"),
+         ({"gc/a.c": LICENCE + "int o = memory_order_relaxed;\n"},
+          "base/atomic.h"),
+         ({"alloc/a.c": LICENCE + "int x = __atomic_load_n(y, 0);\n"},
+          "base/atomic.h"),
+         ({"tests/a.c": LICENCE + "void f(void) { atomic_thread_fence(5); }\n"},
+          "no fences"),
+         ({"runtime/a.c": LICENCE + "void *p = malloc (3);\n"}, "malloc"),
+         ({"trace/a.c": LICENCE + "void f(void) { printf(\"x\"); }\n"},
+          "no stdio"),
+         ({"docs/a.md": "FIX" "ME\n"}, "finish it"),
+         ({"CMakeLists.txt": "include(Fetch" "Content)\n"}, "Debian"),
+         ({"gc/a.c": LICENCE + "\tint x;\n"}, "no tabs"),
+         ({"gc/a.c": LICENCE + "int x; \n"}, "trailing"),
+         ({"gc/a.c": "int x;\n"}, "SPDX"),
+         ({"tools/a": "cd /wo" "rk/x\n"}, "one machine")]),
+    "index": (
+        {INDEX: "# Index\n\n- `gc/a.c` marks things\n", "gc/a.c": ""},
+        [({INDEX: "", "gc/a.c": ""}, "gc/a.c is not in"),
+         ({INDEX: "- `gc/a.c` is gone\n"}, "not there"),
+         ({INDEX: "- `gc/a.c` one\n- `gc/a.c` two\n", "gc/a.c": ""}, "twice"),
+         ({INDEX: "- `gc/a.c`\n", "gc/a.c": ""}, "gc/a.c is not in")]),
+    "format": (
+        {"gc/a.c": "int\nf(void)\n{\n    return 0;\n}\n"},
+        [({"gc/a.c": "int f(void) { return 0; }\n"}, "clang-format"),
+         ({"gc/b.h": "int  x;\n"}, "clang-format")]),
+}
+
+HEADER = """
+#define TRI_API __attribute__((visibility("default")))
+struct point { int x; };
+TRI_API int tri_one(int (*fn)(void *), struct point *p);
+TRI_API void (*tri_two(void (*fn)(const char *)))(const char *);
+extern TRI_API unsigned tri_three;
+extern TRI_API const unsigned char tri_four[3];
+inline int tri_five(void) { if (tri_three) { return 1; } return 2; }
+extern inline __attribute__((always_inline, gnu_inline)) int
+tri_not_exported(void) { return 3; }
+"""
+LIBRARY = """
+#include <tricolor/tricolor.h>
+int tri_one(int (*fn)(void *), struct point *p) { return fn(p); }
+void (*tri_two(void (*fn)(const char *)))(const char *) { return fn; }
+unsigned tri_three = 1;
+const unsigned char tri_four[3] = { 1 };
+extern inline TRI_API int tri_five(void);
+"""
+
+
+def write(folder, tree):
+    for path, text in tree.items():
+        full = os.path.join(folder, path)
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        with open(full, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def run(check, folder, *more):
+    done = subprocess.run([f"{ROOT}/tools/check-{check}", "--root", folder,
+                           *more], capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def expect(name, result, words):
+    """words None: must pass; else: must fail and say so."""
+    status, said = result
+    if words is None and status != 0:
+        sys.exit(f"{name}: a good tree was refused:\n{said}")
+    if words is not None and (status == 0 or words not in said):
+        sys.exit(f"{name}: should have said \"{words}\", status {status}:\n"
+                 f"{said}")
+
+
+def try_trees(check):
+    good, bad = TREES[check]
+    for number, (tree, words) in enumerate([(good, None)] + bad):
+        with tempfile.TemporaryDirectory() as folder:
+            if check == "format":
+                shutil.copy(f"{ROOT}/.clang-format", folder)
+            write(folder, tree)
+            expect(f"{check} {number}", run(check, folder), words)
+
+
+def try_symbols():
+    cases = [(LIBRARY, None),
+             (LIBRARY + "int tri_stray(void);\nint tri_stray(void)"
+                        " { return 1; }\n", "no public header declares"),
+             (LIBRARY.replace("unsigned tri_three = 1;", "")
+              + "static unsigned here;\n", "does not export it"),
+             (LIBRARY.replace("extern inline TRI_API int tri_five(void);", ""),
+              "tri_five is TRI_API, but")]
+    for number, (code, words) in enumerate(cases):
+        with tempfile.TemporaryDirectory() as folder:
+            write(folder, {"include/tricolor/tricolor.h": HEADER,
+                           "lib.c": code})
+            library = f"{folder}/lib.so"
+            subprocess.run(["cc", "-shared", "-fPIC", "-Wl,-z,lazy",
+                            "-I", f"{folder}/include", "-o", library,
+                            f"{folder}/lib.c"], check=True)
+            expect(f"symbols {number}",
+                   run("symbols", folder, "--library", library), words)
+
+
+if sys.argv[1] == "symbols":
+    try_symbols()
+else:
+    try_trees(sys.argv[1])
