@@ -55,7 +55,7 @@ set_phase(enum tri_gc_phase phase)
     TRI_CHECK(tri_host_world_stopped(), "PHASE-1: the phase changes only with "
                                         "the world stopped");
     tri_store(&tri_collector.phase, phase);
-    __atomic_store_n(&tri_barrier_on, phase != TRI_GC_OFF, __ATOMIC_SEQ_CST);
+    tri_store(tri_atomic_cast(uint32_t, &tri_barrier_on), phase != TRI_GC_OFF);
     tri_trace_phase(tri_load(&tri_collector.cycle), phase);
 }
 
