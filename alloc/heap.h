@@ -3,22 +3,30 @@
  * alloc/heap.h: spans' birth and death; pages under them.  Go: mheap.
  *
  * Pages come from a radix tree of summaries over page bitmaps (page_alloc.h),
- * first fit by address, with a 64-page cache per P for small requests.  The
- * heap grows by whole arenas' worth of commits (4 MiB chunks at least) inside
- * the one reservation.
+ * first fit by address, with a 64-page window per P for requests of up to 16
+ * pages, which then need no lock.  The heap grows by chunks of 4 MiB inside the
+ * one reservation, by an eighth of itself at a time once it is large.
  *
  * Callers are inside a critical section.
+ *
+ *   HEAP-1  A page is dirty unless it is fresh from the system or was released
+ *           since its last use; need_zero says so, otherwise an object starts
+ *           with another's content.
+ *   HEAP-2  Every page grown is in a span, free and backed, or released; the
+ *           statistics say how many of each, exactly, when nobody allocates.
  */
 #ifndef TRI_ALLOC_HEAP_H
 #define TRI_ALLOC_HEAP_H
 
 #include "alloc/central.h"
+#include "alloc/page_alloc.h"
+#include "alloc/span_pool.h"
 
-/* 64 pages handed to one P; opaque to others. */
+/* What a P takes from the heap in advance: a window of pages, and structs for
+ * the spans it makes of them.  Opaque to others; all zero: empty. */
 struct tri_page_cache {
-    uintptr_t base;
-    uint64_t free;      /* bit i: page i of the window is ours and free */
-    uint64_t released;  /* bit i: not backed by memory (reads as zero) */
+    struct tri_page_window window;
+    struct tri_span_list spans;
 };
 
 /*
@@ -38,8 +46,9 @@ void tri_heap_free_span(struct tri_span *span);
 /* Gives a P's cached pages back: at P destruction and after each cycle. */
 void tri_heap_flush_pages(struct tri_page_cache *pages);
 
-/* Releases up to `bytes` of free pages to the system, highest address first;
- * returns how many bytes.  Takes the heap lock for short whiles. */
+/* Releases about `bytes` of free pages to the system (a little more where that
+ * keeps a huge page whole), highest address first; returns how many bytes.
+ * Takes the heap lock for short whiles; pages in Ps' windows are not seen. */
 size_t tri_heap_scavenge(size_t bytes);
 
 /* Visits every span in use with the heap quiescent (world stopped, or tests). */
@@ -51,10 +60,10 @@ struct tri_heap_stats {
     TRI_ATOMIC(int64_t) reserved;     /* address space of the heap in use so far */
     TRI_ATOMIC(int64_t) in_use_pages; /* pages of spans in use */
     TRI_ATOMIC(int64_t) free_bytes;   /* pages backed, in no span */
-    TRI_ATOMIC(int64_t) released_bytes; /* pages given back to the system */
+    TRI_ATOMIC(int64_t) released_bytes; /* pages given back, or never used */
     TRI_ATOMIC(int64_t) span_count;
-    TRI_ATOMIC(int64_t) large_bytes;  /* in large spans */
-};
+    TRI_ATOMIC(int64_t) large_bytes;  /* in large spans: sum of large_bytes */
+} TRI_CACHE_ALIGNED;
 extern struct tri_heap_stats tri_heap_stats;
 
 void tri_heap_init(void);

@@ -73,8 +73,10 @@ tri_kind_header(uint32_t size_class)
 void tri_kinds_init(void);
 
 /*
- * The kind for `size_class` with this pointer mask, made if need be; 0 when all
- * are taken (the caller then uses a header kind).  Takes TRI_RANK_TYPES.
+ * The kind for `size_class` (slots of at most 64 words) with this pointer mask,
+ * made if need be; 0 when all are taken (the caller then uses a header kind).
+ * A mask of 0 gives the noscan kind.  Takes a lock of TRI_RANK_TYPES.
+ * Others see the kind whole once they see its number through a release.
  */
 uint32_t tri_kind_for_layout(uint32_t size_class, uint64_t pointer_mask);
 

@@ -13,7 +13,8 @@
  *               bits of the span that starts at page p at table + (p << shift)
  *
  * All of it is reserved without backing (MAP_NORESERVE): only what is touched
- * costs memory.
+ * costs memory.  The two page tables are readable from the start; heap and mark
+ * tables become so as the heap grows, arena by arena.
  *
  *   SPACE-1  page_kind[p] is written before the span's state becomes in-use and
  *            cleared before it stops being so; otherwise a stale pointer is
@@ -26,6 +27,10 @@
 
 #define TRI_ARENA_BYTES ((size_t)64 << 20)
 
+/* The mark tables: one per log2 of bytes per page, 3 .. 7. */
+#define TRI_MARK_SHIFT_MIN 3
+#define TRI_MARK_TABLES    5
+
 struct tri_span;
 
 struct tri_heap_space {
@@ -33,14 +38,27 @@ struct tri_heap_space {
     size_t bytes;    /* [c] reserved */
     TRI_ATOMIC(uint8_t) *page_kind;          /* [a] */
     TRI_ATOMIC(struct tri_span *) *page_span; /* [a] */
-    uint8_t *mark_tables[5];  /* [c] by shift - 3 */
-    uint8_t *alloc_tables[5]; /* [c] */
+    uint8_t *mark_tables[TRI_MARK_TABLES];  /* [c] by shift - 3 */
+    uint8_t *alloc_tables[TRI_MARK_TABLES]; /* [c] */
+    void *page_alloc_tables; /* [c] for alloc/page_alloc.h */
+    size_t committed; /* [heap lock] bytes of the heap made usable */
 };
 
 extern struct tri_heap_space tri_space;
 
 /* 0, or -ENOMEM with nothing left reserved.  Once. */
 TRI_NODISCARD int tri_heap_space_init(void);
+
+/* Makes at least the first `bytes` of the heap usable, and their part of the
+ * mark tables.  0 or -errno, with nothing lost.  Heap lock. */
+TRI_NODISCARD int tri_heap_space_commit(size_t bytes);
+
+/* Pages in the reservation. */
+static inline size_t
+tri_space_page_count(void)
+{
+    return tri_space.bytes >> TRI_PAGE_SHIFT;
+}
 
 /* The address lies in the reservation (which says nothing about a span). */
 static inline bool

@@ -12,12 +12,17 @@
 
 #include "alloc/span.h"
 
+/*
+ * A set never used is all zero.  Keys: [a] atomic; [g] under grow_lock; the
+ * arrays a spine had before it grew are never reused, so a late reader of one
+ * still finds the blocks that were in it.
+ */
 struct tri_span_set {
-    TRI_ATOMIC(uint64_t) index; /* head (pops) << 32 | tail (pushes) */
-    TRI_ATOMIC(void *) spine;
-    TRI_ATOMIC(uint32_t) spine_length;
-    uint32_t spine_capacity; /* [lock] */
-    TRI_ATOMIC(uint32_t) grow_lock;
+    TRI_ATOMIC(uint64_t) index; /* [a] pops << 32 | pushes, since the reset */
+    TRI_ATOMIC(void *) spine;   /* [a] array of blocks; written under [g] */
+    TRI_ATOMIC(uint32_t) spine_length; /* [a] blocks in it; written under [g] */
+    uint32_t spine_capacity;           /* [g] */
+    TRI_ATOMIC(uint32_t) grow_lock;    /* [a] 1: somebody adds a block */
 };
 
 /* Dies (out of memory) when it cannot grow. */
