@@ -19,7 +19,7 @@ tri_bits_count(uint64_t word)
 #else
     word -= word >> 1 & UINT64_C(0x5555555555555555);
     word = (word & UINT64_C(0x3333333333333333))
-           + (word >> 2 & UINT64_C(0x3333333333333333));
+         + (word >> 2 & UINT64_C(0x3333333333333333));
     word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
     return (uint32_t)(word * UINT64_C(0x0101010101010101) >> 56);
 #endif

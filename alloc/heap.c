@@ -174,10 +174,10 @@ fill(struct tri_span *span, const struct tri_kind *kind, const struct run *run,
      size_t large_bytes, uint32_t sweep_gen)
 {
     span->base = tri_space_page_address(run->page);
-    span->limit = span->base
-                  + (large_bytes != 0
-                         ? large_bytes
-                         : (size_t)kind->slot_count * kind->slot_bytes);
+    span->limit =
+        span->base
+        + (large_bytes != 0 ? large_bytes
+                            : (size_t)kind->slot_count * kind->slot_bytes);
     span->page_count = (uint32_t)run->count;
     span->slot_count = kind->slot_count;
     span->slot_bytes = kind->slot_bytes;
@@ -231,8 +231,8 @@ account(int64_t sign, size_t pages, size_t released, size_t large_bytes)
 }
 
 struct tri_span *
-tri_heap_alloc_span(uint32_t kind_index, size_t large_bytes,
-                    uint32_t sweep_gen, struct tri_page_cache *pages)
+tri_heap_alloc_span(uint32_t kind_index, size_t large_bytes, uint32_t sweep_gen,
+                    struct tri_page_cache *pages)
 {
     const struct tri_kind *kind = &tri_kinds[kind_index];
     TRI_DCHECK(kind->exists, "heap: kind %u was never made", kind_index);
@@ -268,12 +268,12 @@ tri_heap_free_span(struct tri_span *span)
     size_t page = tri_space_page(span->base);
     /* Relaxed: the owner reads what it, or who gave it the span, wrote. */
     TRI_CHECK(tri_load_relaxed(&span->state) == TRI_SPAN_IN_USE,
-              "span %#zx is freed twice", (size_t)span->base);
+              "span 0x%zx is freed twice", (size_t)span->base);
     TRI_CHECK(span->used_count == 0 && span->cached == 0,
-              "span %#zx is freed with %u slots in use, cached %u (SPAN-4)",
+              "span 0x%zx is freed with %u slots in use, cached %u (SPAN-4)",
               (size_t)span->base, span->used_count, span->cached);
     TRI_DCHECK(tri_load_relaxed(&span->in_set) == 0,
-               "span %#zx is freed in a set (SET-1)", (size_t)span->base);
+               "span 0x%zx is freed in a set (SET-1)", (size_t)span->base);
     for (size_t p = page; p < page + span->page_count; p++)
         /* Relaxed: ordered by the release of the state (SPACE-1). */
         tri_store_relaxed(&tri_space.page_kind[p], 0);

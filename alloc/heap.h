@@ -36,9 +36,9 @@ struct tri_page_cache {
  * reservation or the machine is full, or the hard limit of the system is hit).
  * need_zero tells whether the memory may be dirty.
  */
-TRI_NODISCARD struct tri_span *
-tri_heap_alloc_span(uint32_t kind, size_t large_bytes, uint32_t sweep_gen,
-                    struct tri_page_cache *pages);
+TRI_NODISCARD struct tri_span *tri_heap_alloc_span(
+    uint32_t kind, size_t large_bytes, uint32_t sweep_gen,
+    struct tri_page_cache *pages);
 
 /* Returns the pages.  used_count is 0, the caller owns the span (SPAN-3). */
 void tri_heap_free_span(struct tri_span *span);
@@ -57,12 +57,12 @@ void tri_heap_each_span(void (*visit)(struct tri_span *span, void *arg),
 
 /* Bytes, all atomic, readable by anyone at any time. */
 struct tri_heap_stats {
-    TRI_ATOMIC(int64_t) reserved;     /* address space of the heap in use so far */
-    TRI_ATOMIC(int64_t) in_use_pages; /* pages of spans in use */
-    TRI_ATOMIC(int64_t) free_bytes;   /* pages backed, in no span */
+    TRI_ATOMIC(int64_t) reserved; /* address space of the heap in use so far */
+    TRI_ATOMIC(int64_t) in_use_pages;   /* pages of spans in use */
+    TRI_ATOMIC(int64_t) free_bytes;     /* pages backed, in no span */
     TRI_ATOMIC(int64_t) released_bytes; /* pages given back, or never used */
     TRI_ATOMIC(int64_t) span_count;
-    TRI_ATOMIC(int64_t) large_bytes;  /* in large spans: sum of large_bytes */
+    TRI_ATOMIC(int64_t) large_bytes; /* in large spans: sum of large_bytes */
 } TRI_CACHE_ALIGNED;
 extern struct tri_heap_stats tri_heap_stats;
 

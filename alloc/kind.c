@@ -30,8 +30,8 @@ mark_shift(uint32_t slot_count, uint32_t pages)
     while (pages << shift < bytes)
         shift++;
     TRI_CHECK(shift < TRI_MARK_SHIFT_MIN + TRI_MARK_TABLES,
-              "kinds: %u slots in %u pages need too many mark bits",
-              slot_count, pages);
+              "kinds: %u slots in %u pages need too many mark bits", slot_count,
+              pages);
     return shift;
 }
 
@@ -93,7 +93,7 @@ tri_kind_for_layout(uint32_t size_class, uint64_t pointer_mask)
     uint32_t words = tri_size_classes[size_class].bytes / 8;
     TRI_CHECK(size_class - 1 < TRI_CLASS_COUNT - 1 && words <= 64
                   && (words == 64 || pointer_mask >> words == 0),
-              "kinds: mask %#llx does not fit class %u",
+              "kinds: mask 0x%llx does not fit class %u",
               (unsigned long long)pointer_mask, size_class);
     if (pointer_mask == 0)
         return tri_kind_noscan(size_class);

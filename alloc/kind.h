@@ -41,11 +41,11 @@ enum tri_kind_scan {
 /* [c] constant once the kind exists.  64 bytes. */
 struct tri_kind {
     uint32_t slot_bytes;
-    uint32_t div_magic;    /* ceil(2^32 / slot_bytes): offset -> index */
-    uint32_t slot_count;   /* per span; 1 for large */
-    uint16_t span_pages;   /* 0 for large */
-    uint8_t scan;          /* enum tri_kind_scan */
-    uint8_t mark_shift;    /* the mark table: log2 of its bytes per page, 3..7 */
+    uint32_t div_magic;  /* ceil(2^32 / slot_bytes): offset -> index */
+    uint32_t slot_count; /* per span; 1 for large */
+    uint16_t span_pages; /* 0 for large */
+    uint8_t scan;        /* enum tri_kind_scan */
+    uint8_t mark_shift;  /* the mark table: log2 of its bytes per page, 3..7 */
     uint64_t pointer_mask; /* TRI_SCAN_MASK */
     uint8_t *mark_table;   /* bits of a span at mark_table + (page << shift) */
     uint8_t *alloc_table;  /* its twin */

@@ -11,9 +11,9 @@ void
 tri_mcache_install(struct tri_mcache *cache, struct tri_span *span)
 {
     uint32_t kind = span->kind;
-    TRI_DCHECK(cache->span[kind] == NULL,
-               "cache: kind %u has a span already", kind);
-    TRI_DCHECK(!span->cached, "cache: span %#zx is cached elsewhere (SPAN-4)",
+    TRI_DCHECK(cache->span[kind] == NULL, "cache: kind %u has a span already",
+               kind);
+    TRI_DCHECK(!span->cached, "cache: span 0x%zx is cached elsewhere (SPAN-4)",
                (size_t)span->base);
     span->cached = 1;
     span->used_before_cache = span->used_count;

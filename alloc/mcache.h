@@ -15,15 +15,16 @@
 #include "alloc/heap.h"
 
 struct tri_mcache {
-    struct tri_pcache slots;               /* first: tri_local.cache points here */
-    struct tri_span *span[TRI_KIND_MAX];   /* NULL: none */
-    uint64_t span_set[TRI_KIND_MAX / 64];  /* bit k: span[k] is not NULL */
+    struct tri_pcache slots; /* first: tri_local.cache points here */
+    struct tri_span *span[TRI_KIND_MAX];  /* NULL: none */
+    uint64_t span_set[TRI_KIND_MAX / 64]; /* bit k: span[k] is not NULL */
     struct tri_page_cache pages;
     uintptr_t tiny_block; /* 16 bytes, or 0; always noscan */
     uint32_t tiny_offset;
-    uint32_t flush_gen;   /* sweep generation for which it was last flushed */
-    uint64_t tiny_count;  /* tiny objects handed out, ever */
-    uint64_t small_count[TRI_CLASS_COUNT]; /* slots handed out by flushed spans */
+    uint32_t flush_gen;  /* sweep generation for which it was last flushed */
+    uint64_t tiny_count; /* tiny objects handed out, ever */
+    uint64_t
+        small_count[TRI_CLASS_COUNT]; /* slots handed out by flushed spans */
     uint64_t large_count;
     uint64_t large_bytes;
 };

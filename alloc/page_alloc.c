@@ -47,8 +47,8 @@ size_t
 tri_page_alloc_table_bytes(size_t page_count)
 {
     size_t roots = root_count(page_count);
-    size_t bytes = roots * BLOCK * BLOCK * BLOCK * BLOCK
-                   * sizeof(struct tri_page_chunk);
+    size_t bytes =
+        roots * BLOCK * BLOCK * BLOCK * BLOCK * sizeof(struct tri_page_chunk);
     for (uint32_t level = 0; level < TRI_PAGE_LEVELS; level++)
         bytes += round_up((roots << level * LEVEL_BITS) * sizeof(uint64_t), 64);
     return bytes;
@@ -118,8 +118,8 @@ update_above(struct tri_page_alloc *alloc, size_t first, size_t last)
 static inline void
 summarize_chunk(struct tri_page_alloc *alloc, size_t chunk)
 {
-    alloc->summary[LEAF][chunk] = tri_page_sum_pack(
-        tri_page_bits_summarize(&alloc->chunks[chunk].used));
+    alloc->summary[LEAF][chunk] =
+        tri_page_sum_pack(tri_page_bits_summarize(&alloc->chunks[chunk].used));
 }
 
 /* The bits of [page, page + count) all became used, or all free. */
@@ -193,8 +193,8 @@ search_tree(const struct tri_page_alloc *alloc, size_t count, size_t *first)
     size_t from = lowest >> level_log(0);
     size_t end = alloc->root_count;
     for (uint32_t level = 0; level < TRI_PAGE_LEVELS; level++) {
-        struct block_search found = search_block(alloc, level, from, end,
-                                                 count);
+        struct block_search found =
+            search_block(alloc, level, from, end, count);
         if (exact && found.first != SIZE_MAX) {
             size_t page = found.first << level_log(level);
             if (page > lowest)
@@ -205,8 +205,10 @@ search_tree(const struct tri_page_alloc *alloc, size_t count, size_t *first)
             return found.page;
         }
         if (found.entry == SIZE_MAX) {
-            TRI_CHECK(level == 0, "page allocator: bad summary at level %u, "
-                      "entry %zu (PAGE-2)", level, from);
+            TRI_CHECK(level == 0,
+                      "page allocator: bad summary at level %u, "
+                      "entry %zu (PAGE-2)",
+                      level, from);
             return TRI_PAGE_NONE;
         }
         exact = exact && found.entry == found.first;
@@ -220,8 +222,8 @@ search_tree(const struct tri_page_alloc *alloc, size_t count, size_t *first)
             from = lowest >> level_log(level + 1);
     }
     uint32_t low = 0;
-    uint32_t index = tri_page_bits_find(&alloc->chunks[from].used,
-                                        (uint32_t)count, 0, &low);
+    uint32_t index =
+        tri_page_bits_find(&alloc->chunks[from].used, (uint32_t)count, 0, &low);
     TRI_CHECK(index != TRI_CHUNK_NONE,
               "page allocator: bad summary of chunk %zu (PAGE-2)", from);
     if (exact && from * TRI_CHUNK_PAGES + low > lowest)
@@ -313,8 +315,8 @@ set_used(struct tri_page_alloc *alloc, size_t page, size_t count)
     size_t left = count;
     struct part part;
     while (next_part(alloc, &at, &left, &part)) {
-        released += tri_page_bits_count(&part.chunk->released, part.first,
-                                        part.count);
+        released +=
+            tri_page_bits_count(&part.chunk->released, part.first, part.count);
         tri_page_bits_set(&part.chunk->used, part.first, part.count);
         tri_page_bits_clear(&part.chunk->released, part.first, part.count);
     }
@@ -323,8 +325,7 @@ set_used(struct tri_page_alloc *alloc, size_t page, size_t count)
 }
 
 static void
-set_free(struct tri_page_alloc *alloc, size_t page, size_t count,
-         bool released)
+set_free(struct tri_page_alloc *alloc, size_t page, size_t count, bool released)
 {
     size_t at = page;
     size_t left = count;
@@ -435,9 +436,7 @@ tri_page_window_take(struct tri_page_window *window, uint32_t count,
     uint64_t clean = window->released & mask;
     window->free &= ~mask;
     window->released &= ~mask;
-    *released = clean == 0      ? 0
-                : clean == mask ? count
-                                : tri_bits_count(clean);
+    *released = clean == 0 ? 0 : clean == mask ? count : tri_bits_count(clean);
     return window->page + first;
 }
 

@@ -36,11 +36,11 @@
 struct tri_page_alloc {
     uint64_t *summary[TRI_PAGE_LEVELS]; /* [c] the arrays */
     struct tri_page_chunk *chunks;      /* [c] the array */
-    size_t page_count;  /* [c] pages there are tables for */
-    size_t root_count;  /* [c] entries at level 0 */
-    size_t end;         /* first page above all that was grown */
-    size_t search;      /* PAGE-1 */
-    size_t backed_end;  /* no page at or above it is free and backed */
+    size_t page_count;                  /* [c] pages there are tables for */
+    size_t root_count;                  /* [c] entries at level 0 */
+    size_t end;        /* first page above all that was grown */
+    size_t search;     /* PAGE-1 */
+    size_t backed_end; /* no page at or above it is free and backed */
 };
 
 /* A P's window: 64 pages of which the set bits of `free` are its own.  Part of
@@ -95,8 +95,8 @@ size_t tri_page_alloc_free_tail(const struct tri_page_alloc *alloc);
  * makes them free and released.
  */
 size_t tri_page_alloc_take_backed(struct tri_page_alloc *alloc, size_t max,
-                                  size_t chunks, size_t *count,
-                                  size_t *backed, bool *more);
+                                  size_t chunks, size_t *count, size_t *backed,
+                                  bool *more);
 void tri_page_alloc_put_released(struct tri_page_alloc *alloc, size_t page,
                                  size_t count);
 

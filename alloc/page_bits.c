@@ -94,8 +94,7 @@ tri_page_bits_set(struct tri_page_bits *bits, uint32_t first, uint32_t count)
 }
 
 void
-tri_page_bits_clear(struct tri_page_bits *bits, uint32_t first,
-                    uint32_t count)
+tri_page_bits_clear(struct tri_page_bits *bits, uint32_t first, uint32_t count)
 {
     while (count > 0) {
         uint32_t bit = first % 64;

@@ -45,35 +45,34 @@ tri_page_sum_pack(struct tri_page_sum sum)
     if (sum.longest == TRI_SUM_MAX)
         return UINT64_C(1) << 63;
     return (uint64_t)sum.start | (uint64_t)sum.longest << TRI_SUM_BITS
-           | (uint64_t)sum.end << 2 * TRI_SUM_BITS;
+         | (uint64_t)sum.end << 2 * TRI_SUM_BITS;
 }
 
 static inline uint32_t
 tri_page_sum_start(uint64_t packed)
 {
-    return packed >> 63 ? TRI_SUM_MAX
-                        : (uint32_t)(packed & (TRI_SUM_MAX - 1));
+    return packed >> 63 ? TRI_SUM_MAX : (uint32_t)(packed & (TRI_SUM_MAX - 1));
 }
 
 static inline uint32_t
 tri_page_sum_longest(uint64_t packed)
 {
-    return packed >> 63 ? TRI_SUM_MAX
-                        : (uint32_t)(packed >> TRI_SUM_BITS
-                                     & (TRI_SUM_MAX - 1));
+    return packed >> 63
+             ? TRI_SUM_MAX
+             : (uint32_t)(packed >> TRI_SUM_BITS & (TRI_SUM_MAX - 1));
 }
 
 static inline uint32_t
 tri_page_sum_end(uint64_t packed)
 {
-    return packed >> 63 ? TRI_SUM_MAX
-                        : (uint32_t)(packed >> 2 * TRI_SUM_BITS
-                                     & (TRI_SUM_MAX - 1));
+    return packed >> 63
+             ? TRI_SUM_MAX
+             : (uint32_t)(packed >> 2 * TRI_SUM_BITS & (TRI_SUM_MAX - 1));
 }
 
 /* Summary of a chunk in which everything is free; 0 sums up a used one. */
-#define TRI_CHUNK_SUM_FREE                                                   \
-    ((uint64_t)TRI_CHUNK_PAGES | (uint64_t)TRI_CHUNK_PAGES << TRI_SUM_BITS   \
+#define TRI_CHUNK_SUM_FREE                                                     \
+    ((uint64_t)TRI_CHUNK_PAGES | (uint64_t)TRI_CHUNK_PAGES << TRI_SUM_BITS     \
      | (uint64_t)TRI_CHUNK_PAGES << 2 * TRI_SUM_BITS)
 
 /* Runs of clear bits. */

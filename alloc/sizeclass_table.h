@@ -75,7 +75,7 @@
 #ifndef TRI_ALLOC_SIZECLASS_TABLE_H
 #define TRI_ALLOC_SIZECLASS_TABLE_H
 
-/* clang-format off: columns. */
+/* clang-format off */
 
 /* {bytes, pages} of classes 1 to 67; class 0 is large. */
 #define TRI_SIZE_CLASS_ROWS \

@@ -50,8 +50,8 @@ list_parts(struct part parts[PART_COUNT], void *addresses[PART_COUNT],
 {
     size_t pages = bytes >> TRI_PAGE_SHIFT;
     uint32_t n = 0;
-    parts[n++] = (struct part){ NULL, bytes, TRI_ARENA_BYTES,
-                                "tricolor: heap" };
+    parts[n++] =
+        (struct part){ NULL, bytes, TRI_ARENA_BYTES, "tricolor: heap" };
     parts[n++] = (struct part){ NULL, pages, 0, "tricolor: page kinds" };
     parts[n++] = (struct part){ NULL, pages * sizeof(struct tri_span *), 0,
                                 "tricolor: page spans" };
@@ -59,8 +59,8 @@ list_parts(struct part parts[PART_COUNT], void *addresses[PART_COUNT],
                                 "tricolor: page allocator" };
     for (uint32_t i = 0; i < TRI_MARK_TABLES; i++) {
         size_t table = mark_table_bytes(i, bytes);
-        parts[n++] = (struct part){ NULL, table, TRI_PAGE_BYTES,
-                                    "tricolor: mark bits" };
+        parts[n++] =
+            (struct part){ NULL, table, TRI_PAGE_BYTES, "tricolor: mark bits" };
         parts[n++] = (struct part){ NULL, table, TRI_PAGE_BYTES,
                                     "tricolor: alloc bits" };
     }
@@ -76,8 +76,8 @@ map_parts(const struct part parts[PART_COUNT])
     for (; done < PART_COUNT; done++) {
         const struct part *part = &parts[done];
         *part->where = part->align == 0
-                           ? tri_os_map(part->bytes)
-                           : tri_os_reserve(part->bytes, part->align);
+                         ? tri_os_map(part->bytes)
+                         : tri_os_reserve(part->bytes, part->align);
         if (*part->where == NULL)
             break;
     }

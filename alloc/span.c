@@ -16,14 +16,14 @@ tail_bits(const struct tri_span *span)
     return used == 0 ? 0 : UINT64_MAX << used;
 }
 
-static inline TRI_ATOMIC(uint64_t) *
-alloc_word(const struct tri_span *span, uint32_t w)
+static inline TRI_ATOMIC(uint64_t)
+    * alloc_word(const struct tri_span *span, uint32_t w)
 {
     return tri_atomic_cast(uint64_t, &span->alloc_bits[w]);
 }
 
-static inline TRI_ATOMIC(uint64_t) *
-mark_word(const struct tri_span *span, uint32_t w)
+static inline TRI_ATOMIC(uint64_t)
+    * mark_word(const struct tri_span *span, uint32_t w)
 {
     return tri_atomic_cast(uint64_t, &span->mark_bits[w]);
 }
@@ -82,10 +82,10 @@ tri_span_uncache(struct tri_span *span, struct tri_slot_cache *slots)
         return;
     uint32_t w = span->free_word - 1;
     TRI_DCHECK(slots->base == tri_span_slot_address(span, w * 64),
-               "span %#zx: the cache's slots are not those of word %u",
+               "span 0x%zx: the cache's slots are not those of word %u",
                (size_t)span->base, w);
     TRI_DCHECK((free & ~span->alloc_bits[w]) == 0,
-               "span %#zx: slots %#llx of word %u are free already (SPAN-4)",
+               "span 0x%zx: slots 0x%llx of word %u are free already (SPAN-4)",
                (size_t)span->base, (unsigned long long)free, w);
     tri_store_relaxed(alloc_word(span, w), span->alloc_bits[w] & ~free);
     span->free_word = w; /* there is room in it again */

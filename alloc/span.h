@@ -41,8 +41,8 @@ enum tri_span_state {
  * [h] heap lock; [s] specials_lock, see gc/special.h.
  */
 struct tri_span {
-    uintptr_t base;       /* [c] address of slot 0 */
-    uintptr_t limit;      /* [c] one past the last slot (large: past the object) */
+    uintptr_t base;  /* [c] address of slot 0 */
+    uintptr_t limit; /* [c] one past the last slot (large: past the object) */
     uint32_t page_count;  /* [c] */
     uint32_t slot_count;  /* [c] */
     uint32_t slot_bytes;  /* [c] 0 for large: see large_bytes */
@@ -52,19 +52,20 @@ struct tri_span {
     TRI_ATOMIC(uint32_t) sweep_gen; /* [a] gc/sweep.h, SPAN-2 */
     TRI_ATOMIC(uint8_t) state;      /* [a] enum tri_span_state */
     uint8_t kind;                   /* [c] index into tri_kinds */
-    uint8_t need_zero;    /* [o] pages may be dirty (large and header kinds) */
-    uint8_t cached;       /* [o] a P's cache holds it */
-    uint32_t free_word;   /* [o] first word of 64 slots not yet taken by a cache */
-    uint32_t used_count;  /* [o] slots allocated; exact when not cached */
+    uint8_t need_zero; /* [o] pages may be dirty (large and header kinds) */
+    uint8_t cached;    /* [o] a P's cache holds it */
+    uint32_t
+        free_word; /* [o] first word of 64 slots not yet taken by a cache */
+    uint32_t used_count;        /* [o] slots allocated; exact when not cached */
     uint32_t used_before_cache; /* [o] used_count when the cache took it */
-    uint32_t generation;  /* [h] lives of this struct so far; for diagnosis */
-    size_t large_bytes;   /* [c] large: bytes of the one object */
+    uint32_t generation; /* [h] lives of this struct so far; for diagnosis */
+    size_t large_bytes;  /* [c] large: bytes of the one object */
     /* large scan: its layout; NULL until the memory is zero. */
     TRI_ATOMIC(const void *) large_type;
-    struct tri_lock specials_lock;  /* SPAN-2 */
-    TRI_ATOMIC(void *) specials;    /* [s] gc/special.h; SPAN-2 */
-    struct tri_span *next;          /* owner of the list it is in */
-    TRI_ATOMIC(uint32_t) in_set;    /* checked builds: it is in a span set */
+    struct tri_lock specials_lock; /* SPAN-2 */
+    TRI_ATOMIC(void *) specials;   /* [s] gc/special.h; SPAN-2 */
+    struct tri_span *next;         /* owner of the list it is in */
+    TRI_ATOMIC(uint32_t) in_set;   /* checked builds: it is in a span set */
 } TRI_CACHE_ALIGNED;
 
 /* The span of an address in the heap, in use, and within its slots; else NULL.

@@ -62,8 +62,7 @@ block_free(struct block *block)
     tri_lfstack_push(&free_blocks, &block->node);
 }
 
-static TRI_ATOMIC(struct block *) *
-spine_entry(void *spine, uint32_t i)
+static TRI_ATOMIC(struct block *) * spine_entry(void *spine, uint32_t i)
 {
     return (TRI_ATOMIC(struct block *) *)spine + i;
 }
@@ -126,7 +125,7 @@ tri_span_set_push(struct tri_span_set *set, struct tri_span *span)
 {
     if (TRI_CHECKED)
         TRI_CHECK(tri_swap(&span->in_set, 1) == 0,
-                  "span %#zx is in a set already (SET-1)", (size_t)span->base);
+                  "span 0x%zx is in a set already (SET-1)", (size_t)span->base);
     /* Relaxed: only claims the place; the span goes with the release below. */
     uint32_t place = (uint32_t)tri_add_relaxed(&set->index, 1);
     TRI_CHECK(place != UINT32_MAX, "span set: 2^32 pushes without a reset");
@@ -150,8 +149,8 @@ claim_place(struct tri_span_set *set, uint32_t *place)
         if (*place == (uint32_t)index)
             return false;
         /* Relaxed: the span comes with the acquire in tri_span_set_pop. */
-    } while (!tri_cas_relaxed(&set->index, &index,
-                              index + (UINT64_C(1) << 32)));
+    } while (
+        !tri_cas_relaxed(&set->index, &index, index + (UINT64_C(1) << 32)));
     return true;
 }
 
@@ -174,7 +173,7 @@ tri_span_set_pop(struct tri_span_set *set)
     tri_store_relaxed(slot, NULL);
     if (TRI_CHECKED)
         TRI_CHECK(tri_swap(&span->in_set, 0) == 1,
-                  "span %#zx was in no set (SET-1)", (size_t)span->base);
+                  "span 0x%zx was in no set (SET-1)", (size_t)span->base);
 
     /* Both ways: releases our emptying of the place, and the last of the 512
      * acquires all of them.  The spine's entry may stay: nobody looks at it

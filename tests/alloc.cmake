@@ -1,0 +1,11 @@
+# Tests of alloc/.
+tri_test(alloc_sizeclass LAYERS alloc SOURCES unit/alloc_sizeclass.c
+         LABELS unit sanitize)
+tri_add_test(alloc_sizeclass_generator
+             COMMAND "${PROJECT_SOURCE_DIR}/tools/gen-sizeclasses" --check
+                     "${PROJECT_SOURCE_DIR}/alloc/sizeclass_table.h"
+             LABELS unit)
+tri_test(alloc_span LAYERS alloc SOURCES unit/alloc_span.c
+         LABELS unit sanitize smoke)
+tri_test(alloc_heap LAYERS alloc SOURCES unit/alloc_heap.c
+         LABELS unit sanitize smoke)
