@@ -8,18 +8,20 @@
  *
  * Docs and proofs: docs/design/cleanups.md.
  *
- *   SPEC-1  Every change of a span's index is made non-preemptible (inside one
- *           critical section), after tri_sweep_ensure_swept(span), holding
- *           span->specials_lock; or by the span's sweeper (gen sg-1), holding
- *           specials_lock too.  Otherwise a sweep misses or doubles a record.
+ *   SPEC-1  Every change of a span's index holds span->specials_lock, the
+ *           sweeper's too.  An addition is made after tri_sweep_ensure_swept in
+ *           the same critical section; otherwise a sweep that looked before
+ *           decides over a special it did not see.  A stopped record may leave
+ *           at any time.
  *   SPEC-2  A record's life is its one atomic word {id, state}; the handle is
  *           {id, record}.  Stop is one CAS armed -> stopped: exact, no look-up
  *           by address, so no D-001.
- *   SPEC-3  specials_lock and the index survive reuse of the span struct; what
- *           is reached through a handle is re-validated under the lock by the
- *           record's own `span` field, never by address arithmetic.
- *   SPEC-4  has-specials of a page changes only under the lock of the span that
- *           covers it, together with the index.
+ *   SPEC-3  specials_lock survives reuse of the span struct; what is reached
+ *           through a handle is re-validated under the lock by the record's own
+ *           word and `span` field, never by address arithmetic.  Otherwise a
+ *           late Stop edits the index of the next span.
+ *   SPEC-4  Which spans carry specials is known from the index cells, which
+ *           change together with the index; otherwise a walker misses one.
  */
 #ifndef TRI_GC_SPECIAL_H
 #define TRI_GC_SPECIAL_H
@@ -31,7 +33,8 @@
  * range of ids, the block being filled, counters.  Defined in gc/special_p.h. */
 struct tri_special_p;
 
-int tri_specials_init(void); /* 0 or -errno */
+/* 0 or -errno.  Once, before any P. */
+TRI_NODISCARD int tri_specials_init(void);
 
 /* ---- called by the sweeper (gc/sweep.c) ---- */
 
@@ -47,9 +50,9 @@ tri_span_has_specials(struct tri_span *span)
  * The specials pass of a sweep, before the bits are swapped: for every slot
  * with specials and without mark: a finalizer revives it (sets the mark bit)
  * and is queued, with its weak handles cleared; otherwise all its records are
- * unlinked: weak handles cleared first, then cleanups queued.  Stopped records
- * met on the way are unlinked and freed.  The caller owns the span (sg-1) and
- * is inside a critical section.
+ * unlinked: weak handles cleared, cleanups queued.  Stopped records met on the
+ * way are unlinked and freed.  The caller owns the span (sg-1), has a P, holds
+ * no lock and is inside a critical section.
  */
 void tri_specials_sweep(struct tri_span *span, uint64_t cycle);
 
@@ -88,5 +91,12 @@ struct tri_cleanup_stats {
     uint64_t finalizers_queued, finalizers_executed;
 };
 void tri_cleanup_stats_read(struct tri_cleanup_stats *stats);
+
+/* The same from the records themselves: count[kind][state] by the enums of
+ * gc/special_record.h.  Slow; exact while nothing moves.  For tests. */
+struct tri_specials_census {
+    uint64_t count[4][5];
+};
+void tri_specials_census(struct tri_specials_census *census);
 
 #endif /* TRI_GC_SPECIAL_H */
