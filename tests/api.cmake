@@ -6,3 +6,12 @@ foreach(compiler IN ITEMS gcc clang)
                          ${compiler} "${PROJECT_SOURCE_DIR}"
                  TIMEOUT 120)
 endforeach()
+
+if(TARGET tricolor AND NOT TRI_SANITIZE
+   AND NOT CMAKE_INTERPROCEDURAL_OPTIMIZATION)
+    tri_add_test(api_install LABELS api smoke
+                 COMMAND "${PROJECT_SOURCE_DIR}/tests/install/run.sh"
+                         "${PROJECT_BINARY_DIR}" "${PROJECT_SOURCE_DIR}"
+                         "${CMAKE_C_COMPILER}"
+                 TIMEOUT 120)
+endif()

@@ -1,0 +1,45 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# run.sh BUILD_DIR SOURCE_DIR CC: installs the build into a directory of its
+# own, moves that, and builds and runs the consumer project against it: by
+# find_package and by pkg-config, shared and static.
+set -eu
+build=$1 source=$2 cc=$3
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+cmake --install "$build" --prefix "$work/first" > "$work/log"
+mv "$work/first" "$work/prefix" # what is installed must not know where it was
+cp -r "$source/tests/install/consumer" "$work/consumer"
+cd "$work"
+
+echo "== find_package"
+cmake -S consumer -B by-cmake -G Ninja -DCMAKE_C_COMPILER="$cc" \
+      -DCMAKE_PREFIX_PATH="$work/prefix" -DCMAKE_BUILD_TYPE=Release > log
+cmake --build by-cmake > log || { cat log; exit 1; }
+by-cmake/consumer
+by-cmake/consumer_static
+if ldd by-cmake/consumer_static | grep -q libtricolor; then
+    echo "the static consumer links the shared library"; exit 1
+fi
+
+echo "== pkg-config"
+pc=$(find "$work/prefix" -name tricolor.pc)
+PKG_CONFIG_PATH=$(dirname "$pc")
+export PKG_CONFIG_PATH
+libdir=$(pkg-config --variable=libdir tricolor)
+# shellcheck disable=SC2046 # flags are words
+{
+    $cc -O2 consumer/main.c $(pkg-config --cflags --libs tricolor) -o shared
+    $cc -O2 consumer/main.c $(pkg-config --cflags tricolor) -o static \
+        -Wl,-Bstatic $(pkg-config --libs-only-L --libs-only-l tricolor) \
+        -Wl,-Bdynamic $(pkg-config --libs --static tricolor \
+                        | sed 's/-ltricolor//')
+}
+LD_LIBRARY_PATH=$libdir ./shared
+./static
+if [ "$(pkg-config --modversion tricolor)" != \
+     "$(sed -n 's/^#define TRI_VERSION *"\(.*\)"/\1/p' \
+        "$source/include/tricolor/version.h")" ]; then
+    echo "tricolor.pc has another version"; exit 1
+fi
