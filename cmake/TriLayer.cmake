@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: MIT
+# How a layer is declared.
+#
 # tri_layer(NAME SOURCES file... [LIBRARIES target...])
 #
 # One layer of the runtime: an OBJECT library tri_NAME.  The libraries and the

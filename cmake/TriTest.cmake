@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: MIT
+# How a test is declared.
+#
 # tri_test(NAME SOURCES file... [LAYERS top] [LABELS label...] [TIMEOUT s]
 #          [ARGS arg...] [LIBRARIES target...] [ENVIRONMENT A=B...]
 #          [PROCESSORS n] [STATIC])

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Tests of alloc/.
 tri_test(alloc_sizeclass LAYERS alloc SOURCES unit/alloc_sizeclass.c
          LABELS unit sanitize)

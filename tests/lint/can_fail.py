@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""can_fail.py CHECK: feeds tools/check-CHECK one good tree, which must pass,
-and bad ones, each of which must be refused for the right reason."""
+"""Feeds a lint check one good tree, which must pass, and bad ones, each of
+which must be refused for the right reason: can_fail.py CHECK."""
 
 import os
 import shutil
@@ -11,7 +11,6 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 LICENCE = "/* SPDX-License-Identifier: MIT */\n"
-INDEX = "docs/code-index.md"
 
 # check: (good tree, [(bad tree, words of the complaint)]); a tree is
 # {path: text}.
@@ -48,12 +47,6 @@ TREES = {
          ({"gc/a.c": LICENCE + "int x; \n"}, "trailing"),
          ({"gc/a.c": "int x;\n"}, "SPDX"),
          ({"tools/a": "cd /wo" "rk/x\n"}, "one machine")]),
-    "index": (
-        {INDEX: "# Index\n\n- `gc/a.c` marks things\n", "gc/a.c": ""},
-        [({INDEX: "", "gc/a.c": ""}, "gc/a.c is not in"),
-         ({INDEX: "- `gc/a.c` is gone\n"}, "not there"),
-         ({INDEX: "- `gc/a.c` one\n- `gc/a.c` two\n", "gc/a.c": ""}, "twice"),
-         ({INDEX: "- `gc/a.c`\n", "gc/a.c": ""}, "gc/a.c is not in")]),
     "format": (
         {"gc/a.c": "int\nf(void)\n{\n    return 0;\n}\n"},
         [({"gc/a.c": "int f(void) { return 0; }\n"}, "clang-format"),
@@ -115,6 +108,29 @@ def try_trees(check):
             expect(f"{check} {number}", run(check, folder), words)
 
 
+def try_index():
+    page = "docs/code-index.md"
+    tree = {"gc/a.c": LICENCE + "/* gc/a.c: marks things.  More. */\n",
+            page: ""}
+    cases = [("nothing", {}, None),
+             ("a new file", {"gc/b.c": LICENCE + "/* gc/b.c: new. */\n"},
+              "lacks: - `gc/b.c` new"),
+             ("another head", {"gc/a.c": LICENCE + "/* gc/a.c: rests. */\n"},
+              "lacks: - `gc/a.c` rests"),
+             ("no head", {"gc/a.c": LICENCE + "int x;\n"}, "says what it"),
+             ("a file gone", {"gc/a.c": None}, "should not have: - `gc/a.c`")]
+    for what, change, words in cases:
+        with tempfile.TemporaryDirectory() as folder:
+            write(folder, tree)
+            expect("index --fix", run("index", folder, "--fix"), None)
+            for path, text in change.items():
+                if text is None:
+                    os.remove(os.path.join(folder, path))
+                else:
+                    write(folder, {path: text})
+            expect(f"index: {what}", run("index", folder), words)
+
+
 def try_symbols():
     cases = [(LIBRARY, None),
              (LIBRARY + "int tri_stray(void);\nint tri_stray(void)"
@@ -137,5 +153,7 @@ def try_symbols():
 
 if sys.argv[1] == "symbols":
     try_symbols()
+elif sys.argv[1] == "index":
+    try_index()
 else:
     try_trees(sys.argv[1])

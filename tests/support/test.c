@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/support/test.c: see test.h. */
+/* tests/support/test.c: running tests, threads, deaths, random numbers. */
 #include "tests/support/test.h"
 
 #include <pthread.h>
