@@ -1,0 +1,4 @@
+# Tests of gc/.
+add_executable(gc_pacer unit/gc_pacer.c ../gc/pacer.c support/test.c)
+target_link_libraries(gc_pacer PRIVATE tri_flags m)
+tri_add_test(gc_pacer COMMAND gc_pacer LABELS unit sanitize)
