@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Tests of gc/.
 add_executable(gc_pacer unit/gc_pacer.c ../gc/pacer.c support/test.c)
 target_link_libraries(gc_pacer PRIVATE tri_flags m)

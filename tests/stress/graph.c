@@ -25,16 +25,16 @@
 
 #include <tricolor/tricolor.h>
 
-#include "support/test.h"
+#include "tests/support/test.h"
 
-#define GRAPHS      4
-#define GOROUTINES  6
-#define IDS         3000
-#define ROOTS       64
-#define EDGES       4
-#define HANDS       24
-#define BATCH       400 /* operations while a graph is locked */
-#define MAGIC       UINT64_C(0x5eed0bec7ab1e000)
+#define GRAPHS     4
+#define GOROUTINES 6
+#define IDS        3000
+#define ROOTS      64
+#define EDGES      4
+#define HANDS      24
+#define BATCH      400 /* operations while a graph is locked */
+#define MAGIC      UINT64_C(0x5eed0bec7ab1e000)
 
 struct node {
     struct node *edge[EDGES];

@@ -10,7 +10,7 @@
 
 #include <math.h>
 
-#include "support/test.h"
+#include "tests/support/test.h"
 
 #define MIB ((int64_t)1 << 20)
 
@@ -21,8 +21,8 @@ TEST(worker_counts_follow_p_007)
         int dedicated;
         double share;
     } rows[] = {
-        { 1, 0, 0.25 }, { 2, 0, 0.25 }, { 3, 0, 0.25 }, { 4, 1, 0 },
-        { 5, 1, 0 },    { 6, 1, 0.5 / 6 }, { 7, 2, 0 }, { 8, 2, 0 },
+        { 1, 0, 0.25 }, { 2, 0, 0.25 },    { 3, 0, 0.25 }, { 4, 1, 0 },
+        { 5, 1, 0 },    { 6, 1, 0.5 / 6 }, { 7, 2, 0 },    { 8, 2, 0 },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct tri_pacer pacer;
@@ -177,8 +177,8 @@ simulate(struct tri_pacer *pacer, const struct model *model)
         double a = need > 0 ? cpus * owed / (1 + owed) : 0;
         a = a > cpus * 0.9 ? cpus * 0.9 : a;
         heap += (cpus - a) * model->alloc_rate * step;
-        done += (pacer->procs * TRI_BACKGROUND_SHARE + a) * model->scan_rate
-                * step;
+        done +=
+            (pacer->procs * TRI_BACKGROUND_SHARE + a) * model->scan_rate * step;
         assisted += a * step;
         elapsed += step;
     }
