@@ -79,8 +79,10 @@ function(tri_add_test name)
         ENVIRONMENT "${tri_sanitizer_environment};${arg_ENVIRONMENT}")
 endfunction()
 
+# Stack use after return stays off: its fake frames lie outside the stacks that
+# the collector scans, so a local variable would keep nothing alive.
 set(tri_sanitizer_environment
-    "ASAN_OPTIONS=detect_stack_use_after_return=1:abort_on_error=1"
+    "ASAN_OPTIONS=detect_stack_use_after_return=0:abort_on_error=1"
     "UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1"
     "TSAN_OPTIONS=halt_on_error=1:abort_on_error=1:suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp"
     "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/lsan.supp")

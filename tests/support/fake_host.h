@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/support/fake_host.h: the collector without a scheduler. */
+#ifndef TRI_TESTS_SUPPORT_FAKE_HOST_H
+#define TRI_TESTS_SUPPORT_FAKE_HOST_H
+
+/* Starts the collector; the calling thread is its first mutator, with its stack
+ * scanned up to `stack_top` (a frame address of main). */
+void fake_host_start(void *stack_top);
+
+/* Where a goroutine would give others a chance: workers, runners, sweeper. */
+void fake_host_yield(void);
+
+#endif /* TRI_TESTS_SUPPORT_FAKE_HOST_H */
