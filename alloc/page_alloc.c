@@ -481,28 +481,40 @@ tri_page_alloc_put_released(struct tri_page_alloc *alloc, size_t page,
 
 /* ---- checking ---------------------------------------------------------------- */
 
+/* A chunk that was never grown: summed up as used, its bits untouched. */
+static bool
+never_grown(const struct tri_page_alloc *alloc, size_t chunk)
+{
+    static const struct tri_page_chunk zero;
+    return alloc->summary[LEAF][chunk] == 0
+        && memcmp(&alloc->chunks[chunk], &zero, sizeof(zero)) == 0;
+}
+
+static void
+check_chunk(const struct tri_page_alloc *alloc, size_t chunk)
+{
+    const struct tri_page_chunk *c = &alloc->chunks[chunk];
+    TRI_CHECK(alloc->summary[LEAF][chunk]
+                  == tri_page_sum_pack(tri_page_bits_summarize(&c->used)),
+              "page allocator: summary of chunk %zu (PAGE-2)", chunk);
+    uint32_t low = TRI_CHUNK_PAGES;
+    (void)tri_page_bits_find(&c->used, 1, 0, &low);
+    TRI_CHECK(low == TRI_CHUNK_PAGES
+                  || chunk * TRI_CHUNK_PAGES + low >= alloc->search,
+              "page allocator: page %zu is free below %zu (PAGE-1)",
+              chunk * TRI_CHUNK_PAGES + low, alloc->search);
+    for (uint32_t w = 0; w < TRI_CHUNK_WORDS; w++)
+        TRI_CHECK((c->used.word[w] & c->released.word[w]) == 0,
+                  "page allocator: chunk %zu: used and released (PAGE-3)",
+                  chunk);
+}
+
 void
 tri_page_alloc_check(const struct tri_page_alloc *alloc)
 {
-    size_t chunks = alloc->root_count << LEAF * LEVEL_BITS;
-    for (size_t chunk = 0; chunk < chunks; chunk++) {
-        uint64_t sum = alloc->summary[LEAF][chunk];
-        if (sum == 0 && chunk >= alloc->end / TRI_CHUNK_PAGES)
-            continue; /* never grown */
-        const struct tri_page_chunk *c = &alloc->chunks[chunk];
-        TRI_CHECK(sum == tri_page_sum_pack(tri_page_bits_summarize(&c->used)),
-                  "page allocator: summary of chunk %zu (PAGE-2)", chunk);
-        uint32_t low = TRI_CHUNK_PAGES;
-        (void)tri_page_bits_find(&c->used, 1, 0, &low);
-        TRI_CHECK(low == TRI_CHUNK_PAGES
-                      || chunk * TRI_CHUNK_PAGES + low >= alloc->search,
-                  "page allocator: page %zu is free below %zu (PAGE-1)",
-                  chunk * TRI_CHUNK_PAGES + low, alloc->search);
-        for (uint32_t w = 0; w < TRI_CHUNK_WORDS; w++)
-            TRI_CHECK((c->used.word[w] & c->released.word[w]) == 0,
-                      "page allocator: chunk %zu: used and released (PAGE-3)",
-                      chunk);
-    }
+    for (size_t chunk = 0; chunk < alloc->end / TRI_CHUNK_PAGES; chunk++)
+        if (!never_grown(alloc, chunk))
+            check_chunk(alloc, chunk);
     for (uint32_t level = 0; level < LEAF; level++)
         for (size_t i = 0; i < alloc->root_count << level * LEVEL_BITS; i++)
             TRI_CHECK(alloc->summary[level][i]

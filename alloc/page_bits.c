@@ -155,7 +155,7 @@ tri_page_chunk_find_backed(const struct tri_page_chunk *chunk, uint32_t max,
         uint32_t bit = (first - 1) % 64;
         uint32_t n = tri_bits_leading(~(backed << (63 - bit)));
         first -= n;
-        if (n != bit + 1 || first == 0 || end - first >= max)
+        if (n != bit + 1 || first == 0 || end - first > max)
             break;
         w--;
         backed = ~(chunk->used.word[w] | chunk->released.word[w]);

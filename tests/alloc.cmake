@@ -10,3 +10,13 @@ tri_test(alloc_span LAYERS alloc SOURCES unit/alloc_span.c
          LABELS unit sanitize smoke)
 tri_test(alloc_heap LAYERS alloc SOURCES unit/alloc_heap.c
          LABELS unit sanitize smoke)
+tri_test(alloc_page_bits LAYERS alloc SOURCES unit/alloc_page_bits.c
+         LABELS unit sanitize)
+tri_test(alloc_page_alloc LAYERS alloc SOURCES unit/alloc_page_alloc.c
+         LABELS unit sanitize)
+tri_test(alloc_limits LAYERS alloc SOURCES unit/alloc_limits.c
+         LABELS unit fault sanitize)
+tri_test(alloc_span_set LAYERS alloc SOURCES stress/alloc_span_set.c
+         LABELS stress sanitize smoke PROCESSORS 2)
+tri_test(alloc_heap_threads LAYERS alloc SOURCES stress/alloc_heap_threads.c
+         LABELS stress sanitize smoke PROCESSORS 2)
