@@ -272,8 +272,6 @@ tri_heap_free_span(struct tri_span *span)
     TRI_CHECK(span->used_count == 0 && span->cached == 0,
               "span 0x%zx is freed with %u slots in use, cached %u (SPAN-4)",
               (size_t)span->base, span->used_count, span->cached);
-    TRI_DCHECK(tri_load_relaxed(&span->in_set) == 0,
-               "span 0x%zx is freed in a set (SET-1)", (size_t)span->base);
     for (size_t p = page; p < page + span->page_count; p++)
         /* Relaxed: ordered by the release of the state (SPACE-1). */
         tri_store_relaxed(&tri_space.page_kind[p], 0);

@@ -65,7 +65,6 @@ struct tri_span {
     struct tri_lock specials_lock; /* SPAN-2 */
     TRI_ATOMIC(void *) specials;   /* [s] gc/special.h; SPAN-2 */
     struct tri_span *next;         /* owner of the list it is in */
-    TRI_ATOMIC(uint32_t) in_set;   /* checked builds: it is in a span set */
 } TRI_CACHE_ALIGNED;
 
 /* The span of an address in the heap, in use, and within its slots; else NULL.

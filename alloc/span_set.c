@@ -123,9 +123,6 @@ block_at(struct tri_span_set *set, uint32_t i)
 void
 tri_span_set_push(struct tri_span_set *set, struct tri_span *span)
 {
-    if (TRI_CHECKED)
-        TRI_CHECK(tri_swap(&span->in_set, 1) == 0,
-                  "span 0x%zx is in a set already (SET-1)", (size_t)span->base);
     /* Relaxed: only claims the place; the span goes with the release below. */
     uint32_t place = (uint32_t)tri_add_relaxed(&set->index, 1);
     TRI_CHECK(place != UINT32_MAX, "span set: 2^32 pushes without a reset");
@@ -171,9 +168,6 @@ tri_span_set_pop(struct tri_span_set *set)
         back_off(&turn);
     /* Relaxed: the next writer of this place gets it through `popped`. */
     tri_store_relaxed(slot, NULL);
-    if (TRI_CHECKED)
-        TRI_CHECK(tri_swap(&span->in_set, 0) == 1,
-                  "span 0x%zx was in no set (SET-1)", (size_t)span->base);
 
     /* Both ways: releases our emptying of the place, and the last of the 512
      * acquires all of them.  The spine's entry may stay: nobody looks at it

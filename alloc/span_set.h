@@ -4,7 +4,10 @@
  * inside a critical section.  Go: spanSet.  Blocks of 512 pointers under a
  * growing spine, all off-heap and type-stable.
  *
- *   SET-1  A span is in at most one set; checked builds assert it.
+ *   SET-1  A span is in a swept set at most once; otherwise two caches own it.
+ *          An unswept set may hold stale entries: a span swept out of turn is
+ *          listed again elsewhere, or dies, while its old entry stays.  Who pops
+ *          one tells by sweep_gen and drops it (gc/sweep.h, SWEEP-4).
  *   SET-2  Reset only while nobody pushes or pops and the set is empty.
  */
 #ifndef TRI_ALLOC_SPAN_SET_H

@@ -2,21 +2,17 @@
 /*
  * base/check.c: how the runtime dies.
  *
- * A dying runtime trusts nothing: no allocation, no stdio, no lock, no loader.
- * The backtrace follows frame pointers, and reads each frame by a system call
- * that fails where a load would crash, so that a smashed stack still leaves the
- * sentence that says why.
+ * A dying runtime trusts nothing: no allocation, no stdio, no lock, no loader;
+ * and it says why before it looks any further.
  */
 #include "base/check.h"
 
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/uio.h>
 
 #include "base/atomic.h"
+#include "base/backtrace.h"
 #include "base/format.h"
 #include "base/os.h"
-#include "base/syscall.h"
 
 #define FRAMES_MAX    32
 #define MESSAGE_BYTES 1024
@@ -28,38 +24,6 @@ void (*tri_fatal_hook)(void);
 static TRI_ATOMIC(int) dying_tid;
 
 static TRI_ATOMIC(tri_panic_fn) panic_handler;
-
-/* A saved frame pointer and the return address above it. */
-struct frame {
-    uintptr_t next;
-    uintptr_t return_address;
-};
-
-static bool
-read_frame(uintptr_t at, struct frame *frame)
-{
-    struct iovec local = { .iov_base = frame, .iov_len = sizeof(*frame) };
-    struct iovec remote = { .iov_base = (void *)at, .iov_len = sizeof(*frame) };
-    return tri_syscall6(SYS_process_vm_readv, tri_os_pid(), (long)&local, 1,
-                        (long)&remote, 1, 0)
-        == (long)sizeof(*frame);
-}
-
-static TRI_NOINLINE void
-print_backtrace(void)
-{
-    uintptr_t at = (uintptr_t)__builtin_frame_address(0);
-    for (int i = 0; i < FRAMES_MAX; i++) {
-        struct frame frame;
-        if (at % sizeof(void *) != 0 || !read_frame(at, &frame)
-            || frame.return_address == 0)
-            break;
-        tri_print("  #%d %p\n", i, (void *)frame.return_address);
-        if (frame.next <= at)
-            break; /* stacks grow down: anything else is no frame */
-        at = frame.next;
-    }
-}
 
 /* One thread dies; others that come here meanwhile let it finish, and a death
  * inside the hook ends at once. */
@@ -75,10 +39,11 @@ die_once(void)
     abort();
 }
 
-static TRI_NORETURN void
+/* Not inlined: the frames that the backtrace skips are always two. */
+static TRI_NORETURN TRI_NOINLINE void
 finish(void)
 {
-    print_backtrace();
+    tri_backtrace_print(2); /* from who called tri_fatal or tri_panic */
     if (tri_fatal_hook != NULL)
         tri_fatal_hook();
     abort();

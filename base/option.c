@@ -103,6 +103,13 @@ slice_cut(struct slice slice, char separator, struct slice *rest)
     return (struct slice){ slice.text, n };
 }
 
+static const char *
+variable(const char *name)
+{
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): at start, from one thread. */
+    return getenv(name);
+}
+
 /* %.*s wants an int, and a sentence wants no novel. */
 static int
 shown(struct slice slice)
@@ -350,7 +357,7 @@ parse_procs(struct tri_config *config, int field, struct complaint out)
 {
     static const char allowed[] = "a number of Ps from 1 to 1024";
     _Static_assert(PROCS_MAX == 1024, "the sentence above names it");
-    const char *text = getenv("TRI_PROCS");
+    const char *text = variable("TRI_PROCS");
     char shown_field[NAME_BYTES];
     int64_t value;
     if (field != 0) {
@@ -370,7 +377,7 @@ parse_procs(struct tri_config *config, int field, struct complaint out)
 static int
 parse_gc(struct tri_config *config, int field, struct complaint out)
 {
-    const char *text = getenv("TRI_GC");
+    const char *text = variable("TRI_GC");
     char shown_field[NAME_BYTES];
     int64_t value;
     if (field != 0) {
@@ -395,7 +402,7 @@ parse_memory_limit(struct tri_config *config, int64_t field,
 {
     static const char allowed[] =
         "a size above 0 such as 512MiB or 4g, or \"off\"";
-    const char *text = getenv("TRI_MEMORY_LIMIT");
+    const char *text = variable("TRI_MEMORY_LIMIT");
     char shown_field[NAME_BYTES];
     if (field != 0) {
         (void)tri_format(shown_field, sizeof(shown_field), "%ld", (long)field);
@@ -417,7 +424,7 @@ static int
 parse_stack(struct tri_config *config, size_t field, struct complaint out)
 {
     static const char allowed[] = "a size from 16KiB to 1GiB";
-    const char *text = getenv("TRI_STACK");
+    const char *text = variable("TRI_STACK");
     char shown_field[NAME_BYTES];
     if (field != 0) {
         (void)tri_format(shown_field, sizeof(shown_field), "%zu", field);
@@ -435,6 +442,7 @@ parse_stack(struct tri_config *config, size_t field, struct complaint out)
 }
 
 int
+/* NOLINTNEXTLINE(readability-non-const-parameter): written through `out`. */
 tri_options_parse(const struct tri_options *opt, char *error, size_t bytes)
 {
     static const struct tri_options none = { 0 };
@@ -447,7 +455,7 @@ tri_options_parse(const struct tri_options *opt, char *error, size_t bytes)
         debug[i] = debug_keys[i].initial;
 
     const char *where = opt->debug != NULL ? "tri_options.debug" : "TRI_DEBUG";
-    const char *text = opt->debug != NULL ? opt->debug : getenv("TRI_DEBUG");
+    const char *text = opt->debug != NULL ? opt->debug : variable("TRI_DEBUG");
     if (text != NULL && strcmp(text, "help") == 0) {
         print_help();
         return 1;

@@ -120,8 +120,14 @@ tri_sweep_acquire_span(struct tri_gc_p *p, uint32_t kind)
     uint32_t sg = tri_sweep_gen();
     struct tri_span *span =
         tri_span_set_pop(tri_central_partial_swept(kind, sg));
-    if (span != NULL)
+    if (span != NULL) {
+        TRI_CHECK(tri_load_relaxed(&span->sweep_gen) == sg
+                      && tri_load_relaxed(&span->state) == TRI_SPAN_IN_USE,
+                  "SET-1: the span at %p in a swept set has sweep_gen %u, the "
+                  "heap %u",
+                  (void *)span->base, tri_load_relaxed(&span->sweep_gen), sg);
         return span;
+    }
     if (tri_sweep_token_take()) {
         int budget = TRY_SPANS_MAX;
         span = sweep_for_room(tri_central_partial_unswept(kind, sg), &budget);

@@ -12,3 +12,5 @@ tri_test(base_option LAYERS base SOURCES unit/base_option.c
          LABELS unit sanitize)
 tri_test(base_check LAYERS base SOURCES unit/base_check.c
          LABELS unit crash sanitize smoke)
+tri_test(base_metric LAYERS base SOURCES unit/base_metric.c
+         LABELS unit sanitize)

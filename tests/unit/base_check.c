@@ -26,6 +26,22 @@ TEST(a_broken_invariant_says_where_and_what)
     EXPECT_DEATH(break_invariant, &number, "tests/unit/base_check.c:");
     EXPECT_DEATH(break_invariant, &number, "SPAN-2: number is 42\n");
     EXPECT_DEATH(break_invariant, &number, "  #0 0x");
+    EXPECT_DEATH(break_invariant, &number, "base_check +0x");
+}
+
+/* A frame pointer into nowhere, as an overflow leaves it. */
+static void
+smash_and_die(void *arg)
+{
+    uintptr_t *frame = __builtin_frame_address(0);
+    frame[0] = 0x7f0000001000;
+    (void)arg;
+    tri_fatal("died on a smashed stack");
+}
+
+TEST(a_smashed_stack_ends_the_backtrace_not_the_report)
+{
+    EXPECT_DEATH(smash_and_die, NULL, "died on a smashed stack");
 }
 
 static void

@@ -141,12 +141,18 @@ TEST(conservative_memory_keeps_what_its_words_hit)
     global = NULL;
 }
 
+static __attribute__((noinline)) void
+hide_list(uintptr_t *memory)
+{
+    memory[3] = (uintptr_t)make_list(5000);
+}
+
 TEST(noscan_memory_keeps_nothing)
 {
     int64_t before = live_after_gc();
     uintptr_t *memory = tri_alloc_noscan(64);
     global = memory;
-    memory[3] = (uintptr_t)make_list(5000);
+    hide_list(memory);
     int64_t after = live_after_gc();
     EXPECT(after - before < 5000 * 24);
     global = NULL;
