@@ -9,6 +9,11 @@ endforeach()
 
 if(TARGET tricolor AND NOT TRI_SANITIZE
    AND NOT CMAKE_INTERPROCEDURAL_OPTIMIZATION)
+    tri_add_test(api_readme LABELS api smoke
+                 COMMAND "${PROJECT_SOURCE_DIR}/tests/api/readme.sh"
+                         "${PROJECT_SOURCE_DIR}/README.md"
+                         "${PROJECT_SOURCE_DIR}/include"
+                         $<TARGET_FILE:tricolor> "${CMAKE_C_COMPILER}")
     tri_add_test(api_install LABELS api smoke
                  COMMAND "${PROJECT_SOURCE_DIR}/tests/install/run.sh"
                          "${PROJECT_BINARY_DIR}" "${PROJECT_SOURCE_DIR}"

@@ -7,7 +7,10 @@ foreach(check IN ITEMS layers words)
                  COMMAND "${PROJECT_SOURCE_DIR}/tools/check-${check}")
 endforeach()
 
-foreach(check IN ITEMS layers words index format symbols)
+tri_add_test(lint_tables LABELS lint
+             COMMAND "${PROJECT_SOURCE_DIR}/tools/gen-tables" --check)
+
+foreach(check IN ITEMS layers words index format symbols tables)
     tri_add_test(lint_${check}_can_fail LABELS lint
                  COMMAND Python3::Interpreter
                          "${PROJECT_SOURCE_DIR}/tests/lint/can_fail.py"

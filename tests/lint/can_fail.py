@@ -131,6 +131,26 @@ def try_index():
             expect(f"index: {what}", run("index", folder), words)
 
 
+def try_tables():
+    with tempfile.TemporaryDirectory() as folder:
+        for path in ("base/lock_ranks.def", "base/options.def",
+                     "docs/design/locking.md", "docs/reference/options.md"):
+            with open(f"{ROOT}/{path}", encoding="utf-8") as file:
+                write(folder, {path: file.read()})
+
+        def compare():
+            done = subprocess.run([f"{ROOT}/tools/gen-tables", "--check",
+                                   "--root", folder],
+                                  capture_output=True, text=True)
+            return done.returncode, done.stdout + done.stderr
+
+        expect("tables: as they are", compare(), None)
+        with open(f"{folder}/base/lock_ranks.def", "a",
+                  encoding="utf-8") as file:
+            file.write('TRI_LOCK_RANK(LAST, "nothing")\n')
+        expect("tables: a new lock", compare(), "lock ranks differs")
+
+
 def try_symbols():
     cases = [(LIBRARY, None),
              (LIBRARY + "int tri_stray(void);\nint tri_stray(void)"
@@ -153,6 +173,8 @@ def try_symbols():
 
 if sys.argv[1] == "symbols":
     try_symbols()
+elif sys.argv[1] == "tables":
+    try_tables()
 elif sys.argv[1] == "index":
     try_index()
 else:
