@@ -141,6 +141,11 @@ tri_cycle_commit_pacer(bool sweep_done)
                      sweep_done);
     tri_store(&tri_collector.goal_bytes, pacer->goal_bytes);
     tri_store(&tri_collector.trigger_bytes, pacer->trigger_bytes);
+    tri_store(&tri_collector.gc_percent, pacer->gc_percent);
+    tri_store(&tri_collector.memory_limit, pacer->memory_limit);
+    tri_store(&tri_collector.scan_bytes, pacer->scan_bytes);
+    tri_store(&tri_collector.stack_bytes, pacer->stack_bytes);
+    tri_store(&tri_collector.globals_bytes, pacer->globals_bytes);
 }
 
 void

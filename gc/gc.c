@@ -195,7 +195,7 @@ int64_t
 tri_gc_set_memory_limit(int64_t bytes)
 {
     if (bytes < 0)
-        return tri_collector.pacer.memory_limit;
+        return tri_load(&tri_collector.memory_limit);
     tri_host_stop_world(TRI_STOP_STATS);
     int64_t before = tri_collector.pacer.memory_limit;
     tri_collector.pacer.memory_limit = bytes;
@@ -220,7 +220,7 @@ void
 tri_gc_tick(int64_t now_ns)
 {
     int64_t period_ns = tri_debug.gcperiod * 1000000;
-    if (period_ns == 0 || tri_collector.pacer.gc_percent < 0
+    if (period_ns == 0 || tri_load(&tri_collector.gc_percent) < 0
         || now_ns - tri_load(&tri_collector.last_end_ns) < period_ns
         || tri_gc_phase() != TRI_GC_OFF)
         return;

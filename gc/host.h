@@ -127,7 +127,7 @@ void tri_host_sleep(int64_t ns);
  * while *word == expected (at most timeout_ns; < 0: for ever).  For allocation
  * paths (assist, waiting for a cycle).  In no critical section.
  */
-void tri_host_wait(TRI_ATOMIC(uint32_t) * word, uint32_t expected,
+void tri_host_wait(TRI_ATOMIC(uint32_t) *word, uint32_t expected,
                    int64_t timeout_ns);
 /* P numbers for the trace: -1 without. */
 int tri_host_proc_number(void);

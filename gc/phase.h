@@ -32,6 +32,12 @@ struct tri_gc_state {
     TRI_ATOMIC(int64_t) goal_bytes;      /*     readers without its lock   */
     TRI_ATOMIC(int64_t) marked_bytes;    /* [a] live after the last cycle */
     TRI_ATOMIC(int64_t) black_bytes;     /* [a] allocated black, this cycle */
+    /* More copies of the pacer's, for metrics. */
+    TRI_ATOMIC(int64_t) gc_percent;
+    TRI_ATOMIC(int64_t) memory_limit;
+    TRI_ATOMIC(int64_t) scan_bytes;
+    TRI_ATOMIC(int64_t) stack_bytes;
+    TRI_ATOMIC(int64_t) globals_bytes;
     TRI_ATOMIC(int64_t) last_end_ns;
     TRI_ATOMIC(int64_t) freed_bytes_total;
     int64_t mark_start_ns;        /* [w] */

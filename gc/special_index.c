@@ -21,7 +21,7 @@ static struct {
     uint32_t committed;     /* [l] */
     uint32_t free;          /* [l] number of the first free cell, 0: none */
     TRI_ATOMIC(uint32_t)
-        used; /* [a] cells ever handed out; written under lock */
+    used; /* [a] cells ever handed out; written under lock */
 } cells = { .lock = TRI_LOCK_INIT(RECORD_POOL) };
 
 #define TABLE_BYTES(capacity)                                                  \

@@ -30,7 +30,7 @@ static TRI_ATOMIC(int32_t) dedicated_running;
 static TRI_ATOMIC(int32_t) idle_running;
 
 static bool
-claim(TRI_ATOMIC(int32_t) * running, int32_t limit)
+claim(TRI_ATOMIC(int32_t) *running, int32_t limit)
 {
     int32_t now = tri_load_relaxed(running); /* the CAS decides */
     while (now < limit)
