@@ -10,3 +10,5 @@ tri_test(special_index LAYERS alloc LABELS unit fault sanitize
          SOURCES unit/special_index.c ${PROJECT_SOURCE_DIR}/gc/special_index.c)
 tri_test(special_life LAYERS alloc LABELS unit fault crash sanitize
          SOURCES unit/special_life.c ${specials})
+tri_test(special_race LAYERS alloc LABELS stress sanitize TIMEOUT 120
+         PROCESSORS 2 SOURCES stress/special_race.c ${specials})

@@ -67,8 +67,10 @@ fake_thread_begin(void)
 void
 fake_thread_end(void)
 {
+    tri_enter();
     tri_special_p_retire(&my_p->special);
     tri_heap_flush_pages(&my_p->mcache.pages);
+    tri_leave();
     tri_store(&ps_taken[my_p->index], 0);
     my_p = NULL;
 }
@@ -206,8 +208,7 @@ tri_host_sleep(int64_t ns)
 }
 
 void
-tri_host_wait(TRI_ATOMIC(uint32_t) * word, uint32_t expected,
-              int64_t timeout_ns)
+tri_host_wait(TRI_ATOMIC(uint32_t) *word, uint32_t expected, int64_t timeout_ns)
 {
     EXPECT_EQ(tri_critical_depth(), 0);
     tri_futex_wait(word, expected, timeout_ns);
@@ -248,9 +249,8 @@ struct tri_span *
 fake_span(uint32_t kind, size_t large_bytes)
 {
     tri_enter();
-    struct tri_span *span = tri_heap_alloc_span(kind, large_bytes,
-                                                tri_sweep_gen(),
-                                                &my_p->mcache.pages);
+    struct tri_span *span = tri_heap_alloc_span(
+        kind, large_bytes, tri_sweep_gen(), &my_p->mcache.pages);
     EXPECT(span != NULL);
     tri_leave();
     EXPECT(tri_load(&span->specials) == NULL); /* IDX-1 */
@@ -279,8 +279,8 @@ fake_sweep(struct tri_span *span)
 {
     tri_enter();
     uint32_t unswept = tri_sweep_gen() - 2;
-    bool mine = tri_cas_acquire(&span->sweep_gen, &unswept,
-                                tri_sweep_gen() - 1);
+    bool mine =
+        tri_cas_acquire(&span->sweep_gen, &unswept, tri_sweep_gen() - 1);
     if (mine) {
         if (tri_span_has_specials(span))
             tri_specials_sweep(span, fake_cycle);

@@ -6,9 +6,9 @@
  * To see it fail: forget `index->used--` or the move of the last of the few in
  * tri_index_drop, or the copying of the few in grow.
  */
+#include "gc/special_index.h"
 #include "alloc/sizeclass.h"
 #include "base/os.h"
-#include "gc/special_index.h"
 #include "tests/support/test.h"
 
 static void
@@ -79,7 +79,8 @@ TEST(an_index_agrees_with_an_array_for_every_slot_count)
     begin();
     random_walk(1, 100);
     for (uint32_t class = 1; class < TRI_CLASS_COUNT; class ++) {
-        uint32_t count = tri_size_classes[class].pages * (uint32_t)TRI_PAGE_BYTES
+        uint32_t count = tri_size_classes[class].pages
+                       * (uint32_t)TRI_PAGE_BYTES
                        / tri_size_classes[class].bytes;
         EXPECT(count <= TRI_INDEX_SLOTS_MAX);
         random_walk(count, 2000);

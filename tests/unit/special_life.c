@@ -53,8 +53,8 @@ expect_balance(void)
     tri_specials_census(&census);
     uint64_t *cleanups = census.count[TRI_SPECIAL_CLEANUP];
     EXPECT_EQ(stats.armed, cleanups[TRI_RECORD_ARMED]);
-    EXPECT_EQ(stats.pending, cleanups[TRI_RECORD_QUEUED]
-                                 + cleanups[TRI_RECORD_RUNNING]);
+    EXPECT_EQ(stats.pending,
+              cleanups[TRI_RECORD_QUEUED] + cleanups[TRI_RECORD_RUNNING]);
     EXPECT_EQ(cleanups[TRI_RECORD_STOPPED], 0);
     EXPECT_EQ(stats.added, stats.stopped + stats.queued + stats.armed);
 }
@@ -64,6 +64,74 @@ settle(void)
 {
     EXPECT(tri_cleanup_drain(INT64_C(20000000000)));
     expect_balance();
+}
+
+/* First, while the process has one thread. */
+static void
+misuse(void *arg)
+{
+    fake_begin();
+    struct tri_span *span = fake_span(KIND_64, 0);
+    char *object = slot_address(span, 1);
+    uint8_t data[32] = { 0 };
+    switch (*(int *)arg) {
+    case 0:
+        (void)tri_add_cleanup(NULL, count_run, NULL);
+        break;
+    case 1:
+        (void)tri_add_cleanup(object, count_run, object);
+        break;
+    case 2:
+        (void)tri_add_cleanup(object, count_run, object + 8);
+        break;
+    case 3:
+        (void)tri_add_cleanup(data, count_run, NULL);
+        break;
+    case 4:
+        (void)tri_add_cleanup_data(object, sum_data, data, 17);
+        break;
+    case 5:
+        (void)tri_add_cleanup_data(object, sum_data, NULL, 1);
+        break;
+    case 6:
+        (void)tri_add_cleanup(object, NULL, NULL);
+        break;
+    case 7:
+        tri_set_finalizer(object + 8, count_run);
+        break;
+    case 8:
+        tri_set_finalizer(object, count_run);
+        tri_set_finalizer(object, count_run);
+        break;
+    case 9:
+        (void)tri_weak_make(data);
+        break;
+    case 10:
+        fake_thread_end();
+        (void)tri_add_cleanup(object, count_run, NULL);
+        break;
+    default:
+        break;
+    }
+}
+
+TEST(misuse_dies_with_one_sentence)
+{
+    static const char *const words[] = {
+        "tri_add_cleanup: ptr is NULL",
+        "tri_add_cleanup: ptr is equal to arg",
+        "tri_add_cleanup: arg points into the object of ptr",
+        "tri_add_cleanup: ptr is not in a live object",
+        "tri_add_cleanup_data: more than 16 bytes",
+        "tri_add_cleanup_data: data is NULL",
+        "tri_add_cleanup: fn is NULL",
+        "tri_set_finalizer: ptr points into the middle",
+        "tri_set_finalizer: ptr has a finalizer already",
+        "tri_weak_make: ptr is not in a live object",
+        "tri_add_cleanup: called from a thread that is not attached",
+    };
+    for (int i = 0; i < (int)TRI_ARRAY_COUNT(words); i++)
+        EXPECT_DEATH(misuse, &i, words[i]);
 }
 
 TEST(a_cleanup_runs_once_after_its_object_died)
@@ -112,7 +180,8 @@ TEST(stop_answers_exactly)
     struct tri_cleanup d[64];
     for (int i = 0; i < 64; i++)
         d[i] = tri_add_cleanup(slot_address(span, 1), count_run, NULL);
-    EXPECT(!tri_cleanup_stop(a) && !tri_cleanup_stop(b) && !tri_cleanup_stop(c));
+    EXPECT(!tri_cleanup_stop(a) && !tri_cleanup_stop(b)
+           && !tri_cleanup_stop(c));
     for (int i = 0; i < 64; i++)
         EXPECT(tri_cleanup_stop(d[i]));
     expect_balance();
@@ -126,8 +195,8 @@ TEST(no_handle_whatever_it_holds_does_harm)
 {
     fake_begin();
     struct tri_span *span = fake_span(KIND_64, 0);
-    struct tri_cleanup good = tri_add_cleanup(slot_address(span, 0), count_run,
-                                              NULL);
+    struct tri_cleanup good =
+        tri_add_cleanup(slot_address(span, 0), count_run, NULL);
     EXPECT(!tri_cleanup_stop((struct tri_cleanup){ 0 }));
     EXPECT(!tri_cleanup_stop((struct tri_cleanup){ 7, NULL }));
     EXPECT(!tri_cleanup_stop((struct tri_cleanup){ 7, &good }));
@@ -135,8 +204,7 @@ TEST(no_handle_whatever_it_holds_does_harm)
     EXPECT(!tri_cleanup_stop((struct tri_cleanup){ 0, good.record }));
     EXPECT(!tri_cleanup_stop(
         (struct tri_cleanup){ good.id, (char *)good.record + 8 }));
-    EXPECT(!tri_cleanup_stop(
-        (struct tri_cleanup){ good.id + 1, good.record }));
+    EXPECT(!tri_cleanup_stop((struct tri_cleanup){ good.id + 1, good.record }));
     EXPECT(!tri_cleanup_stop((struct tri_cleanup){ 1, tri_record_base }));
     EXPECT(tri_cleanup_stop(good));
 }
@@ -309,8 +377,8 @@ TEST(an_argument_is_a_root_from_add_until_the_callback_returned)
     void *other = slot_address(args, 3);
     tri_store(&hold, 1);
     (void)tri_add_cleanup(slot_address(span, 0), hold_until_told, arg);
-    struct tri_cleanup stopped = tri_add_cleanup(slot_address(span, 0),
-                                                 count_run, other);
+    struct tri_cleanup stopped =
+        tri_add_cleanup(slot_address(span, 0), count_run, other);
     scan_roots();
     EXPECT(ROOTS(arg) && ROOTS(other));
     EXPECT_EQ(scanned_count, 2);
@@ -381,8 +449,8 @@ TEST(records_that_come_or_go_while_marking_shade)
     struct tri_span *args = fake_span(KIND_64, 0);
     void *arg = slot_address(args, 2);
     fake_set_phase(TRI_GC_MARK);
-    struct tri_cleanup a = tri_add_cleanup(slot_address(span, 0), count_run,
-                                           arg);
+    struct tri_cleanup a =
+        tri_add_cleanup(slot_address(span, 0), count_run, arg);
     EXPECT_EQ(tri_load(&fake_shaded_count), 1); /* */
     EXPECT_EQ(tri_load(&fake_shaded[0]), (uintptr_t)arg);
     EXPECT(tri_cleanup_stop(a));
@@ -480,81 +548,14 @@ TEST(misuse_is_refused_and_changes_nothing)
 TEST(blocks_of_tiny_objects_may_hold_the_argument_too)
 {
     fake_begin();
-    struct tri_span *span = fake_span(
-        tri_kind_noscan(tri_size_class_of(TRI_TINY_BYTES)), 0);
+    struct tri_span *span =
+        fake_span(tri_kind_noscan(tri_size_class_of(TRI_TINY_BYTES)), 0);
     char *block = slot_address(span, 0);
     EXPECT_EQ(try_add(block, count_run, block + 8), 0);
     EXPECT_EQ(try_add(block + 8, count_run, block + 8), -EINVAL);
     fake_turn();
     (void)fake_sweep(span);
     settle();
-}
-
-static void
-misuse(void *arg)
-{
-    fake_begin();
-    struct tri_span *span = fake_span(KIND_64, 0);
-    char *object = slot_address(span, 1);
-    uint8_t data[32] = { 0 };
-    switch (*(int *)arg) {
-    case 0:
-        (void)tri_add_cleanup(NULL, count_run, NULL);
-        break;
-    case 1:
-        (void)tri_add_cleanup(object, count_run, object);
-        break;
-    case 2:
-        (void)tri_add_cleanup(object, count_run, object + 8);
-        break;
-    case 3:
-        (void)tri_add_cleanup(data, count_run, NULL);
-        break;
-    case 4:
-        (void)tri_add_cleanup_data(object, sum_data, data, 17);
-        break;
-    case 5:
-        (void)tri_add_cleanup_data(object, sum_data, NULL, 1);
-        break;
-    case 6:
-        (void)tri_add_cleanup(object, NULL, NULL);
-        break;
-    case 7:
-        tri_set_finalizer(object + 8, count_run);
-        break;
-    case 8:
-        tri_set_finalizer(object, count_run);
-        tri_set_finalizer(object, count_run);
-        break;
-    case 9:
-        (void)tri_weak_make(data);
-        break;
-    case 10:
-        fake_thread_end();
-        (void)tri_add_cleanup(object, count_run, NULL);
-        break;
-    default:
-        break;
-    }
-}
-
-TEST(misuse_dies_with_one_sentence)
-{
-    static const char *const words[] = {
-        "tri_add_cleanup: ptr is NULL",
-        "tri_add_cleanup: ptr is equal to arg",
-        "tri_add_cleanup: arg points into the object of ptr",
-        "tri_add_cleanup: ptr is not in a live object",
-        "tri_add_cleanup_data: more than 16 bytes",
-        "tri_add_cleanup_data: data is NULL",
-        "tri_add_cleanup: fn is NULL",
-        "tri_set_finalizer: ptr points into the middle",
-        "tri_set_finalizer: ptr has a finalizer already",
-        "tri_weak_make: ptr is not in a live object",
-        "tri_add_cleanup: called from a thread that is not attached",
-    };
-    for (int i = 0; i < (int)TRI_ARRAY_COUNT(words); i++)
-        EXPECT_DEATH(misuse, &i, words[i]);
 }
 
 TEST(without_memory_an_add_is_refused_and_the_object_is_unharmed)
