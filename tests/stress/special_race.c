@@ -235,6 +235,56 @@ TEST(every_cleanup_runs_once_or_is_stopped_once)
     EXPECT(stats.stopped > 100 && stats.executed > 100);
 }
 
+/* ---- wake-ups ---- */
+
+static TRI_ATOMIC(uint32_t) lone_ran;
+
+static void
+lone(const void *data)
+{
+    (void)data;
+    tri_add(&lone_ran, 1);
+}
+
+/* One due cleanup, published just as the runner may be falling asleep. */
+static void
+publish_one(struct tri_span *span)
+{
+    (void)tri_add_cleanup_data((void *)span->base, lone, NULL, 0);
+    fake_turn();
+    fake_mark(span, 1);
+    EXPECT(fake_sweep(span));
+    tri_enter();
+    tri_specials_publish(&tri_host_current_p()->special);
+    tri_leave();
+}
+
+/* To see it fail: let become_idle (gc/cleanup_pool.c) not look at `ready`, or
+ * look before it takes the lock (QUEUE-2). */
+TEST(a_lone_cleanup_is_run_however_sleepy_the_runner)
+{
+    fake_begin();
+    struct tri_span *span =
+        fake_span(tri_kind_noscan(tri_size_class_of(4096)), 0);
+    int64_t end = test_now_ns() + (int64_t)(test_seconds(1) * 1e9);
+    for (uint32_t i = 1; test_now_ns() < end; i++) {
+        span->alloc_bits[0] = UINT64_MAX;
+        span->used_count = span->slot_count;
+        tri_store(&lone_ran, 0);
+        publish_one(span);
+        int64_t patience = test_now_ns() + INT64_C(10000000000);
+        while (tri_load(&lone_ran) == 0) {
+            if (i % 4 == 0)
+                tri_os_yield();
+            EXPECT(test_now_ns() < patience);
+        }
+        for (uint64_t n = test_random_below(2000); n > 0; n--)
+            tri_cpu_relax();
+    }
+    fake_turn();
+    EXPECT(fake_sweep(span));
+}
+
 /* ---- records, alone ---- */
 
 #define HELD 200

@@ -4,9 +4,9 @@
  * roots, barriers, accounting, refusals.  Over the fake collector.
  *
  * To see it fail, break one thing: leave out the shade in tri_record_free
- * (REC-4) or in arm (R-05); scan stopped records in scan_record; clear weak
- * handles after queueing; queue a revived object's cleanups in sweep_slot; free
- * the record in Stop without unlinking it; leave out tri_records_flush.
+ * (REC-4) or in arm (R-05); do not clear weak handles; queue a revived object's
+ * cleanups in sweep_slot; free the record in Stop without unlinking it; leave
+ * out tri_records_flush, or the publishing, in tri_special_p_retire.
  */
 #include <errno.h>
 
