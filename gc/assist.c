@@ -117,7 +117,7 @@ static void
 assist_on_system_stack(void *arg)
 {
     struct assist *assist = arg;
-    assist->done = tri_cycle_drain(assist->p, assist->budget, false);
+    assist->done = tri_cycle_drain(assist->p, assist->budget);
 }
 
 /* One round of marking.  Returns false if there was nothing to mark. */

@@ -64,11 +64,11 @@ set_phase(enum tri_gc_phase phase)
 bool
 tri_cycle_work_available(void)
 {
-    return tri_work_available() || tri_root_available(true);
+    return tri_work_available() || tri_root_available();
 }
 
 uint64_t
-tri_cycle_drain(struct tri_gc_p *p, uint64_t budget, bool stacks)
+tri_cycle_drain(struct tri_gc_p *p, uint64_t budget)
 {
     tri_add(&active, 1);
     uint64_t done = 0;
@@ -78,7 +78,7 @@ tri_cycle_drain(struct tri_gc_p *p, uint64_t budget, bool stacks)
         tri_barrier_flush(p);
         tri_mark_drain(p, budget - done);
         done = p->work.scanned_bytes - start;
-        if (p->work.count == 0 && !tri_root_do_one(&p->work, stacks)
+        if (p->work.count == 0 && !tri_root_do_one(&p->work)
             && !tri_work_available())
             break;
     }
@@ -146,7 +146,7 @@ mark_stopped(void)
 {
     struct tri_gc_p *p = tri_host_current_p();
     while (tri_cycle_work_available() || p->work.count != 0)
-        tri_cycle_drain(p, UINT64_MAX, true);
+        tri_cycle_drain(p, UINT64_MAX);
 }
 
 static void
@@ -223,7 +223,7 @@ really_nothing_left(void)
 static void
 drain_on_system_stack(void *arg)
 {
-    tri_cycle_drain(arg, UINT64_MAX, false);
+    tri_cycle_drain(arg, UINT64_MAX);
 }
 
 /* Work came up while finishing: do it here and now, and tell others. */

@@ -41,7 +41,7 @@ void tri_cycle_start(enum tri_cycle_reason reason);
 
 /* Drains as an active marker (CYCLE-1): roots and edges, up to `budget` bytes.
  * Inside a critical section, on a system stack. */
-uint64_t tri_cycle_drain(struct tri_gc_p *p, uint64_t budget, bool stacks);
+uint64_t tri_cycle_drain(struct tri_gc_p *p, uint64_t budget);
 /* Anything to mark, anywhere but in other Ps' private stacks? */
 bool tri_cycle_work_available(void);
 /* Marks a while with the caller's own P, for who waits for the end anyway.

@@ -18,6 +18,7 @@
 #include "gc/special.h"
 #include "gc/sweep.h"
 #include "gc/sweep_internal.h"
+#include "gc/worker.h"
 
 /* ---- birth ---------------------------------------------------------------------- */
 
@@ -115,8 +116,10 @@ tri_cycle_before_alloc(size_t bytes)
     if (TRI_UNLIKELY(tri_critical_depth() != 0))
         tri_fatal("allocation inside a critical section of the runtime");
     tri_sweep_pay_debt(bytes);
-    if (tri_gc_marking())
+    if (tri_gc_marking()) {
+        tri_worker_in_place();
         tri_assist_pay();
+    }
     if (TRI_UNLIKELY(tri_debug.gcstress != 0) && stress_hits())
         tri_cycle_start(TRI_CYCLE_STRESS);
 }

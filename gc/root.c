@@ -134,7 +134,7 @@ do_stack(struct tri_work_p *work)
 }
 
 bool
-tri_root_do_one(struct tri_work_p *work, bool stacks)
+tri_root_do_one(struct tri_work_p *work)
 {
     if (tri_load(&jobs.next_other) < other_count()) {
         size_t job = tri_add(&jobs.next_other, 1);
@@ -143,16 +143,15 @@ tri_root_do_one(struct tri_work_p *work, bool stacks)
             return true;
         }
     }
-    return stacks && do_stack(work);
+    return do_stack(work);
 }
 
 bool
-tri_root_available(bool stacks)
+tri_root_available(void)
 {
     return tri_load(&jobs.next_other) < other_count()
-        || (stacks
-            && (tri_load(&jobs.next_stack) < jobs.stacks
-                || tri_load(&jobs.retry_count) != 0));
+        || tri_load(&jobs.next_stack) < jobs.stacks
+        || tri_load(&jobs.retry_count) != 0;
 }
 
 /* ---- everything at once, for the verifier ------------------------------------- */

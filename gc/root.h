@@ -19,12 +19,11 @@ struct tri_work_p;
  * before. */
 void tri_root_prepare(void);
 
-/* Does one job into `work`; with `stacks` false leaves stacks alone (assists
- * and those who could be asked to stop themselves).  False: none was left. */
-bool tri_root_do_one(struct tri_work_p *work, bool stacks);
+/* Does one job into `work`.  False: none was left. */
+bool tri_root_do_one(struct tri_work_p *work);
 
 /* Jobs not yet claimed, or put back. */
-bool tri_root_available(bool stacks);
+bool tri_root_available(void);
 
 /* World stopped: every job again, for the verifier: range() for each range of
  * words that may be pointers, through() for each object with a finalizer. */

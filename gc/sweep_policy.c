@@ -212,13 +212,28 @@ flush_by_proxy(struct tri_gc_p *p, void *unused)
     tri_sweep_flush_stale(p);
 }
 
+/* Flushes the caches that are stale still; stops nobody if none is. */
+static void
+flush_all_by_proxy(void)
+{
+    uint32_t sg = tri_sweep_gen();
+    for (int i = 0; i < tri_host_proc_count(); i++) {
+        struct tri_gc_p *p = tri_host_proc(i);
+        /* Relaxed: a hint; a flush seen is a flush done. */
+        if (tri_load_relaxed(tri_atomic_cast(uint32_t, &p->mcache.flush_gen))
+            == sg)
+            continue;
+        tri_host_each_p(flush_by_proxy, NULL);
+        return;
+    }
+}
+
 void
 tri_sweep_finish(void)
 {
     while (tri_sweep_one())
         ;
-    if (!tri_sweep_done())
-        tri_host_each_p(flush_by_proxy, NULL);
+    flush_all_by_proxy();
     while (!tri_sweep_done())
         tri_host_wait(&tri_sweep.epoch, tri_load(&tri_sweep.epoch), 200000);
 }
@@ -282,7 +297,7 @@ tri_sweep_background(void *unused)
     (void)unused;
     for (;;) {
         if (!tri_sweep_done()) {
-            tri_host_each_p(flush_by_proxy, NULL);
+            flush_all_by_proxy();
             tri_specials_each_span(sweep_directly);
         }
         while (tri_sweep_one())

@@ -8,11 +8,16 @@
  *                share of its time, measured against the cycle's age
  *   idle         Ps without work of their own
  *
+ * The scheduler runs them at its decisions.  A goroutine that allocates without
+ * ever coming to one gives its P's share on the way (tri_worker_in_place), so a
+ * cycle is under way at once and not when the goroutine's time is up.
+ *
  *   WORKER-1  A claim (a mode other than NONE) is followed by exactly one run;
  *             otherwise a dedicated slot is lost until the cycle ends.
  *   WORKER-2  With neither dedicated nor fractional workers there is always
  *             room for an idle one (P-008, #44163).
  */
+#include "gc/worker.h"
 #include "base/check.h"
 #include "base/os.h"
 #include "gc/assist.h"
@@ -86,7 +91,7 @@ run(struct tri_gc_p *p, enum tri_worker_mode mode)
     int64_t begin = tri_os_now_ns();
     int64_t before = p->fractional_ns;
     for (;;) {
-        uint64_t done = tri_cycle_drain(p, budget, true);
+        uint64_t done = tri_cycle_drain(p, budget);
         total += done;
         if (mode != TRI_WORKER_DEDICATED && done != 0)
             tri_assist_add_credit(done);
@@ -119,4 +124,24 @@ void
 tri_gc_worker_after(void)
 {
     tri_cycle_try_finish();
+}
+
+static void
+run_fraction(void *p)
+{
+    tri_gc_worker_run(p, TRI_WORKER_FRACTIONAL);
+}
+
+void
+tri_worker_in_place(void)
+{
+    tri_enter();
+    struct tri_gc_p *p = tri_host_current_p();
+    bool due = p != NULL && tri_gc_marking() && owes_fraction(p)
+            && (tri_cycle_work_available() || p->work.count != 0);
+    if (due)
+        tri_host_on_system_stack(run_fraction, p);
+    tri_leave();
+    if (due)
+        tri_gc_worker_after();
 }

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* gc/worker.h: background marking from where a mutator stands; see worker.c. */
+#ifndef TRI_GC_WORKER_H
+#define TRI_GC_WORKER_H
+
+/* While marking: the fractional share that the caller's P owes, in slices, on
+ * its system stack.  Outside critical sections; does not switch. */
+void tri_worker_in_place(void);
+
+#endif /* TRI_GC_WORKER_H */
