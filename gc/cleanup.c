@@ -10,7 +10,7 @@
  *
  * Stop is one compare-and-swap.  Whoever wins it owns nothing but the promise
  * that fn never runs; taking the record off its span is a second step under
- * that span's lock, done by whoever comes first, Stop or sweep (REC-2).  It
+ * that span's lock, done by whoever comes first, Stop or sweep (LIFE-2).  It
  * needs no swept span: a stopped record may leave the index at any time.
  */
 #include "gc/cleanup.h"
@@ -92,7 +92,7 @@ check_arguments(const struct request *request)
         return REFUSED_NULL_PTR;
     if (request->fn == 0)
         return REFUSED_NULL_FN;
-    if (request->data_bytes > sizeof(((struct tri_record *)0)->arg))
+    if (request->data_bytes > sizeof(((struct tri_special *)0)->arg))
         return REFUSED_DATA_BYTES;
     if (request->data_bytes != 0 && request->data == NULL)
         return REFUSED_NULL_DATA;
@@ -117,7 +117,7 @@ check_object(const struct request *request, struct tri_span *span)
 }
 
 static void
-fill(struct tri_record *record, const struct request *request)
+fill(struct tri_special *record, const struct request *request)
 {
     uint64_t words[2] = { 0, 0 };
     if (request->data_bytes != 0)
@@ -130,7 +130,7 @@ fill(struct tri_record *record, const struct request *request)
     tri_store_relaxed(&record->arg[0], words[0]);
     tri_store_relaxed(&record->arg[1], words[1]);
     tri_store_relaxed(&record->kind, TRI_SPECIAL_CLEANUP);
-    /* Release: who reads this object no longer sees an older id (REC-1);
+    /* Release: who reads this object no longer sees an older id (LIFE-1);
      * pairs with the acquire in tri_cleanup_stop. */
     tri_store_release(&record->object, (uintptr_t)request->ptr);
 }
@@ -140,28 +140,29 @@ static enum refusal
 arm(struct tri_special_p *p, struct tri_span *span,
     const struct request *request, struct tri_cleanup *cleanup)
 {
-    enum tri_record_class class = request->has_data
-                                    ? TRI_RECORD_PLAIN
-                                    : tri_special_class_of(request->pointer);
-    struct tri_record *record = tri_record_alloc(p, class);
+    enum tri_special_class class = request->has_data
+                                     ? TRI_SPECIAL_PLAIN
+                                     : tri_special_class_of(request->pointer);
+    struct tri_special *record = tri_special_alloc(p, class);
     if (record == NULL)
         return REFUSED_NO_MEMORY;
     fill(record, request);
-    uint64_t id = tri_record_next_id(p);
+    uint64_t id = tri_special_next_id(p);
 
     tri_lock(&span->specials_lock);
     bool linked = tri_special_link_locked(span, record);
     if (linked) {
         tri_special_count(&p->added, 1);
         /* Release pairs with the acquire in scan_record and Stop's CAS. */
-        tri_store_release(&record->word, tri_record_word(id, TRI_RECORD_ARMED));
+        tri_store_release(&record->word,
+                          tri_special_word(id, TRI_SPECIAL_ARMED));
     }
     tri_unlock(&span->specials_lock);
     if (!linked) {
-        tri_record_free(p, record);
+        tri_special_free(p, record);
         return REFUSED_NO_MEMORY;
     }
-    if (class == TRI_RECORD_POINTER && tri_gc_phase() != TRI_GC_OFF)
+    if (class == TRI_SPECIAL_POINTER && tri_gc_phase() != TRI_GC_OFF)
         tri_gc_shade(request->pointer);
     tri_trace_cleanup_add(id, (uintptr_t)request->ptr, tri_host_proc_number(),
                           tri_host_goid());
@@ -256,7 +257,7 @@ tri_try_add_cleanup(struct tri_cleanup *cleanup, void *ptr, void (*fn)(void *),
 
 /* A record that this thread stopped: off its span, unless a sweeper was first. */
 static void
-drop_stopped(struct tri_special_p *p, struct tri_record *record,
+drop_stopped(struct tri_special_p *p, struct tri_special *record,
              uint64_t stopped)
 {
     /* Acquire pairs with the release in tri_special_link_locked. */
@@ -266,7 +267,7 @@ drop_stopped(struct tri_special_p *p, struct tri_record *record,
     tri_lock(&span->specials_lock);
     /* Only now are word and span of one life: if the word is still ours the
      * record is linked here, for who unlinks it frees it in the same breath
-     * (REC-2); otherwise the record is a stranger's, and so may the span be
+     * (LIFE-2); otherwise the record is a stranger's, and so may the span be
      * (SPEC-3).  Relaxed: both change under this lock. */
     bool ours = tri_load_relaxed(&record->word) == stopped
              && tri_load_relaxed(&record->span) == span;
@@ -274,13 +275,13 @@ drop_stopped(struct tri_special_p *p, struct tri_record *record,
         tri_special_unlink_locked(span, record);
     tri_unlock(&span->specials_lock);
     if (ours)
-        tri_record_free(p, record);
+        tri_special_free(p, record);
 }
 
 bool
 tri_cleanup_stop(struct tri_cleanup cleanup)
 {
-    struct tri_record *record = tri_record_of_handle(cleanup.record);
+    struct tri_special *record = tri_special_of_handle(cleanup.record);
     if (cleanup.id == 0 || record == NULL)
         return false;
     tri_enter();
@@ -290,16 +291,16 @@ tri_cleanup_stop(struct tri_cleanup cleanup)
         refuse(REFUSED_NOT_ATTACHED, "tri_cleanup_stop");
         return false;
     }
-    /* Acquire pairs with the releases in fill and tri_record_free: an object
+    /* Acquire pairs with the releases in fill and tri_special_free: an object
      * of another life comes with another word. */
     uintptr_t object = tri_load_acquire(&record->object);
-    uint64_t word = tri_record_word(cleanup.id, TRI_RECORD_ARMED);
-    uint64_t stopped = tri_record_word(cleanup.id, TRI_RECORD_STOPPED);
+    uint64_t word = tri_special_word(cleanup.id, TRI_SPECIAL_ARMED);
+    uint64_t stopped = tri_special_word(cleanup.id, TRI_SPECIAL_STOPPED);
     bool cancelled = tri_cas_acq_rel(&record->word, &word, stopped);
     if (cancelled) {
         tri_special_count(&p->stopped, 1);
         drop_stopped(p, record, stopped);
-    } else if (tri_record_word_id(word) != cleanup.id) {
+    } else if (tri_special_word_id(word) != cleanup.id) {
         object = 0; /* long gone; its address was not kept */
     }
     tri_trace_cleanup_stop(cleanup.id, object, cancelled);

@@ -17,7 +17,7 @@
 
 /* A record that is QUEUED and off its span: to the end of p's chain, published
  * when that is long.  The owner of p, inside a critical section, no lock held. */
-void tri_cleanup_enqueue(struct tri_special_p *p, struct tri_record *record);
+void tri_cleanup_enqueue(struct tri_special_p *p, struct tri_special *record);
 
 /* Starts the runners, once, before the first callback can be due.  In no
  * critical section. */

@@ -88,8 +88,8 @@ wake_one(void)
         tri_host_ready(runner->g);
 }
 
-void
-tri_specials_publish(struct tri_special_p *p)
+static void
+publish_chain(struct tri_special_p *p)
 {
     uint32_t count = p->queue_count;
     if (count == 0)
@@ -98,7 +98,7 @@ tri_specials_publish(struct tri_special_p *p)
     if (pool.head == 0)
         pool.head = p->queue_head;
     else
-        tri_record_at(pool.tail)->next = p->queue_head;
+        tri_special_at(pool.tail)->next = p->queue_head;
     pool.tail = p->queue_tail;
     tri_add(&pool.ready, count); /* before hidden falls: QUEUE-1 */
     tri_unlock(&pool.lock);
@@ -113,17 +113,27 @@ tri_specials_publish(struct tri_special_p *p)
 }
 
 void
-tri_cleanup_enqueue(struct tri_special_p *p, struct tri_record *record)
+tri_specials_publish(struct tri_special_p *p)
+{
+    publish_chain(p);
+    /* Who sweeps by proxy for another P queues on its own. */
+    struct tri_special_p *here = tri_special_here();
+    if (here != NULL)
+        publish_chain(here);
+}
+
+void
+tri_cleanup_enqueue(struct tri_special_p *p, struct tri_special *record)
 {
     record->next = 0;
     tri_add(&pool.hidden, 1);
     if (p->queue_head == 0)
-        p->queue_head = tri_record_number(record);
+        p->queue_head = tri_special_number(record);
     else
-        tri_record_at(p->queue_tail)->next = tri_record_number(record);
-    p->queue_tail = tri_record_number(record);
+        tri_special_at(p->queue_tail)->next = tri_special_number(record);
+    p->queue_tail = tri_special_number(record);
     if (++p->queue_count >= CHAIN_MAX)
-        tri_specials_publish(p);
+        publish_chain(p);
 }
 
 void
@@ -177,16 +187,16 @@ usual_runners(void)
 
 /* The oldest due record, now this runner's; NULL: none.  Hands work that is
  * left to another runner, and sees to it that the keeper is awake. */
-static struct tri_record *
+static struct tri_special *
 take(void)
 {
     struct runner *idle = NULL;
     struct runner *fresh = NULL;
     struct tri_g *keeper = NULL;
     tri_lock(&pool.lock);
-    struct tri_record *record = NULL;
+    struct tri_special *record = NULL;
     if (pool.head != 0) {
-        record = tri_record_at(pool.head);
+        record = tri_special_at(pool.head);
         pool.head = record->next;
         record->next = 0;
         pool.taken++;
@@ -218,29 +228,29 @@ struct call {
     uint64_t id;
     uintptr_t object;
     uintptr_t fn;
-    enum tri_record_kind kind;
+    enum tri_special_kind kind;
     bool has_data;
     uint64_t arg[2];
 };
 
 /* QUEUED -> RUNNING.  The record stays, and roots the argument, until the end. */
 static struct call
-begin(struct tri_record *record)
+begin(struct tri_special *record)
 {
     tri_enter();
     /* Relaxed: only we touch the record now; a guess for the CAS. */
     uint64_t word = tri_load_relaxed(&record->word);
-    uint64_t id = tri_record_word_id(word);
-    TRI_CHECK(tri_record_word_state(word) == TRI_RECORD_QUEUED
+    uint64_t id = tri_special_word_id(word);
+    TRI_CHECK(tri_special_word_state(word) == TRI_SPECIAL_QUEUED
                   && tri_cas_acq_rel(&record->word, &word,
-                                     tri_record_word(id, TRI_RECORD_RUNNING)),
-              "REC-1: a record in the queue is in state %u",
-              (unsigned)tri_record_word_state(word));
+                                     tri_special_word(id, TRI_SPECIAL_RUNNING)),
+              "LIFE-1: a record in the queue is in state %u",
+              (unsigned)tri_special_word_state(word));
     struct call call = {
         .id = id,
         .object = tri_load_relaxed(&record->object),
         .fn = record->fn,
-        .kind = (enum tri_record_kind)tri_load_relaxed(&record->kind),
+        .kind = (enum tri_special_kind)tri_load_relaxed(&record->kind),
         .has_data = record->has_data != 0,
         .arg = { tri_load_relaxed(&record->arg[0]),
                  tri_load_relaxed(&record->arg[1]) },
@@ -252,8 +262,8 @@ begin(struct tri_record *record)
 }
 
 static void
-end(struct tri_record *record, uint64_t id, uintptr_t object,
-    enum tri_record_kind kind)
+end(struct tri_special *record, uint64_t id, uintptr_t object,
+    enum tri_special_kind kind)
 {
     tri_enter();
     struct tri_special_p *p = tri_special_here();
@@ -263,13 +273,13 @@ end(struct tri_record *record, uint64_t id, uintptr_t object,
     } else {
         tri_special_count(&p->finalizers_executed, 1);
     }
-    tri_record_free(p, record);
+    tri_special_free(p, record);
     tri_sub(&pool.running, 1); /* last: a drain then reads exact counts */
     tri_leave();
 }
 
 TRI_NOINLINE static void
-run(struct tri_record *record)
+run(struct tri_special *record)
 {
     struct call call = begin(record);
     if (call.kind == TRI_SPECIAL_FINALIZER)
@@ -317,7 +327,7 @@ runner_main(void *arg)
     self->g = tri_host_current_g();
     tri_unlock(&pool.lock);
     while (!self->leave) {
-        struct tri_record *record = take();
+        struct tri_special *record = take();
         if (record != NULL) {
             run(record);
             continue;

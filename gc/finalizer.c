@@ -49,13 +49,13 @@ static enum outcome
 clear(struct tri_special_p *p, struct tri_span *span, uintptr_t object)
 {
     tri_lock(&span->specials_lock);
-    struct tri_record *record =
+    struct tri_special *record =
         tri_special_find_locked(span, object, TRI_SPECIAL_FINALIZER);
     if (record != NULL)
         tri_special_unlink_locked(span, record);
     tri_unlock(&span->specials_lock);
     if (record != NULL)
-        tri_record_free(p, record);
+        tri_special_free(p, record);
     return DONE;
 }
 
@@ -63,7 +63,7 @@ static enum outcome
 set(struct tri_special_p *p, struct tri_span *span, uintptr_t object,
     void (*fn)(void *))
 {
-    struct tri_record *record = tri_record_alloc(p, TRI_RECORD_POINTER);
+    struct tri_special *record = tri_special_alloc(p, TRI_SPECIAL_POINTER);
     if (record == NULL)
         return NO_MEMORY;
     record->fn = (uintptr_t)fn;
@@ -79,10 +79,11 @@ set(struct tri_special_p *p, struct tri_span *span, uintptr_t object,
     else if (!tri_special_link_locked(span, record))
         outcome = NO_MEMORY;
     else /* Release pairs with the acquire in scan_record. */
-        tri_store_release(&record->word, tri_record_word(0, TRI_RECORD_ARMED));
+        tri_store_release(&record->word,
+                          tri_special_word(0, TRI_SPECIAL_ARMED));
     tri_unlock(&span->specials_lock);
     if (outcome != DONE)
-        tri_record_free(p, record);
+        tri_special_free(p, record);
     else if (tri_gc_phase() != TRI_GC_OFF)
         tri_gc_shade((const void *)object);
     return outcome;

@@ -19,7 +19,7 @@
 int
 tri_specials_init(void)
 {
-    int error = tri_records_init();
+    int error = tri_special_records_init();
     if (error == 0)
         error = tri_index_init();
     return error;
@@ -47,7 +47,7 @@ void
 tri_special_p_retire(struct tri_special_p *p)
 {
     tri_specials_publish(p);
-    tri_records_flush(p);
+    tri_special_records_flush(p);
 }
 
 static uint64_t
@@ -85,29 +85,29 @@ tri_cleanup_stats_read(struct tri_cleanup_stats *stats)
 
 /* What a pass took off: chains by `next`. */
 struct taken {
-    struct tri_record *queued;
-    struct tri_record *freed;
+    struct tri_special *queued;
+    struct tri_special *freed;
 };
 
 static void
-push(struct tri_record **chain, struct tri_record *record)
+push(struct tri_special **chain, struct tri_special *record)
 {
-    record->next = *chain == NULL ? 0 : tri_record_number(*chain);
+    record->next = *chain == NULL ? 0 : tri_special_number(*chain);
     *chain = record;
 }
 
-static struct tri_record *
-pop(struct tri_record **chain)
+static struct tri_special *
+pop(struct tri_special **chain)
 {
-    struct tri_record *record = *chain;
+    struct tri_special *record = *chain;
     if (record != NULL)
-        *chain = record->next == 0 ? NULL : tri_record_at(record->next);
+        *chain = record->next == 0 ? NULL : tri_special_at(record->next);
     return record;
 }
 
 /* The object of this weak handle is dead: forget where it was. */
 static void
-clear_weak(struct tri_record *record)
+clear_weak(struct tri_special *record)
 {
     /* Relaxed: the record is ours; its handle is alive, a root of the cycle. */
     uintptr_t handle = (uintptr_t)tri_load_relaxed(&record->arg[0]);
@@ -118,7 +118,7 @@ clear_weak(struct tri_record *record)
 
 /* A record of a dead object, or a finalizer's: off the span, and on its way. */
 static void
-take(struct tri_span *span, struct tri_record *record, struct taken *taken)
+take(struct tri_span *span, struct tri_special *record, struct taken *taken)
 {
     tri_special_unlink_locked(span, record);
     /* Relaxed: constant until we free it. */
@@ -130,21 +130,21 @@ take(struct tri_span *span, struct tri_record *record, struct taken *taken)
     /* Relaxed: a guess, the CAS decides. */
     uint64_t word = tri_load_relaxed(&record->word);
     uint64_t queued =
-        tri_record_word(tri_record_word_id(word), TRI_RECORD_QUEUED);
-    if (tri_record_word_state(word) == TRI_RECORD_ARMED
+        tri_special_word(tri_special_word_id(word), TRI_SPECIAL_QUEUED);
+    if (tri_special_word_state(word) == TRI_SPECIAL_ARMED
         && tri_cas_acq_rel(&record->word, &word, queued)) {
         push(&taken->queued, record);
         return;
     }
-    /* Stop won: it will find the record gone (REC-2). */
-    TRI_CHECK(tri_record_word_state(word) == TRI_RECORD_STOPPED,
-              "REC-1: a linked record in state %u",
-              (unsigned)tri_record_word_state(word));
+    /* Stop won: it will find the record gone (LIFE-2). */
+    TRI_CHECK(tri_special_word_state(word) == TRI_SPECIAL_STOPPED,
+              "LIFE-1: a linked record in state %u",
+              (unsigned)tri_special_word_state(word));
     push(&taken->freed, record);
 }
 
 static bool
-is_kind(const struct tri_record *record, enum tri_record_kind kind)
+is_kind(const struct tri_special *record, enum tri_special_kind kind)
 {
     /* Relaxed: constant while linked. */
     return tri_load_relaxed(&record->kind) == kind;
@@ -165,9 +165,9 @@ sweep_slot(struct tri_span *span, struct tri_index *index, uint32_t slot,
            struct taken *taken)
 {
     bool revived = false;
-    struct tri_record *record;
+    struct tri_special *record;
     for (uint32_t n = tri_index_get(index, slot); n != 0; n = record->next) {
-        record = tri_record_at(n);
+        record = tri_special_at(n);
         revived = revived || is_kind(record, TRI_SPECIAL_FINALIZER);
     }
     if (revived)
@@ -176,7 +176,7 @@ sweep_slot(struct tri_span *span, struct tri_index *index, uint32_t slot,
      * run; a revived object keeps its cleanups. */
     uint32_t next;
     for (uint32_t n = tri_index_get(index, slot); n != 0; n = next) {
-        record = tri_record_at(n);
+        record = tri_special_at(n);
         next = record->next;
         if (!revived || !is_kind(record, TRI_SPECIAL_CLEANUP))
             take(span, record, taken);
@@ -189,15 +189,15 @@ settle(struct taken *taken, uint64_t cycle)
 {
     struct tri_special_p *p = tri_special_here();
     TRI_CHECK(p != NULL, "specials are swept without a P");
-    struct tri_record *record;
+    struct tri_special *record;
     while ((record = pop(&taken->freed)) != NULL)
-        tri_record_free(p, record);
+        tri_special_free(p, record);
     while ((record = pop(&taken->queued)) != NULL) {
         if (is_kind(record, TRI_SPECIAL_CLEANUP)) {
             tri_special_count(&p->queued, 1);
             /* Relaxed: constant from ARMED to FREE. */
             tri_trace_cleanup_queue(
-                tri_record_word_id(tri_load_relaxed(&record->word)),
+                tri_special_word_id(tri_load_relaxed(&record->word)),
                 tri_load_relaxed(&record->object), cycle);
         } else {
             tri_special_count(&p->finalizers_queued, 1);
@@ -246,7 +246,7 @@ tri_specials_each_span(void (*visit)(struct tri_span *span))
 size_t
 tri_specials_root_jobs(void)
 {
-    return tri_record_slab_count();
+    return tri_special_slab_count();
 }
 
 /* Pointers of records, gathered so that one call scans many. */
@@ -268,23 +268,23 @@ flush(struct batch *batch)
 }
 
 /*
- * The record may be freed and used again while we look (REC-3): then what we
+ * The record may be freed and used again while we look (LIFE-3): then what we
  * read is 0, or a pointer the one who freed or armed it shades, or one that was
  * alive when this marking began.  None of them is freed before it ends.
  */
 static void
-scan_record(struct tri_record *record, struct batch *batch,
+scan_record(struct tri_special *record, struct batch *batch,
             void (*mark_through)(uintptr_t object, void *arg))
 {
     /* Acquire pairs with the release that armed the record. */
     uint64_t word = tri_load_acquire(&record->word);
-    enum tri_record_state state = tri_record_word_state(word);
-    if (state == TRI_RECORD_FREE || state == TRI_RECORD_STOPPED)
+    enum tri_special_state state = tri_special_word_state(word);
+    if (state == TRI_SPECIAL_FREE || state == TRI_SPECIAL_STOPPED)
         return;
     uintptr_t root = (uintptr_t)tri_load_relaxed(&record->arg[0]);
     if (is_kind(record, TRI_SPECIAL_FINALIZER)) {
         root = tri_load_relaxed(&record->object);
-        if (state == TRI_RECORD_ARMED) {
+        if (state == TRI_SPECIAL_ARMED) {
             if (root != 0)
                 mark_through(root, batch->arg);
             return;
@@ -304,11 +304,11 @@ tri_specials_root_job(size_t job,
                       void *arg)
 {
     uint32_t slab = (uint32_t)job;
-    if (tri_record_slab_class(slab) == TRI_RECORD_PLAIN)
+    if (tri_special_slab_class(slab) == TRI_SPECIAL_PLAIN)
         return;
     struct batch batch = { .count = 0, .scan = scan, .arg = arg };
     for (uint32_t i = 1; i < TRI_SLAB_RECORDS; i++)
-        scan_record(tri_record_at(slab * TRI_SLAB_RECORDS + i), &batch,
+        scan_record(tri_special_at(slab * TRI_SLAB_RECORDS + i), &batch,
                     mark_through);
     flush(&batch);
 }
@@ -317,15 +317,15 @@ void
 tri_specials_census(struct tri_specials_census *census)
 {
     *census = (struct tri_specials_census){ 0 };
-    uint32_t slabs = tri_record_slab_count();
+    uint32_t slabs = tri_special_slab_count();
     for (uint32_t n = 0; n < slabs * TRI_SLAB_RECORDS; n++) {
         if (n % TRI_SLAB_RECORDS == 0)
             continue;
-        struct tri_record *record = tri_record_at(n);
+        struct tri_special *record = tri_special_at(n);
         /* Acquire pairs with the release that armed the record. */
         uint64_t word = tri_load_acquire(&record->word);
         uint8_t kind = tri_load_relaxed(&record->kind);
         if (word != 0)
-            census->count[kind][tri_record_word_state(word)]++;
+            census->count[kind][tri_special_word_state(word)]++;
     }
 }

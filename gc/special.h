@@ -56,8 +56,9 @@ tri_span_has_specials(struct tri_span *span)
  */
 void tri_specials_sweep(struct tri_span *span, uint64_t cycle);
 
-/* After a batch of sweeping: makes what this P queued visible to runners (so a
- * lone cleanup does not wait for the whole sweep). */
+/* After a batch of sweeping: makes what this P (and the calling thread's own)
+ * queued visible to runners, so that a lone cleanup does not wait for the whole
+ * sweep.  Inside a critical section, no lock held. */
 void tri_specials_publish(struct tri_special_p *p);
 
 /* ---- called by the marker (gc/root.c) ---- */

@@ -5,6 +5,7 @@
 #include <link.h>
 
 #include "base/check.h"
+#include "gc/special.h"
 #include "gc/special_index.h"
 #include "gc/sweep.h"
 
@@ -16,15 +17,15 @@ index_of(struct tri_span *span)
 }
 
 static uint32_t
-slot_of(struct tri_span *span, const struct tri_record *record)
+slot_of(struct tri_span *span, const struct tri_special *record)
 {
     /* Relaxed: constant while the record is linked. */
     return tri_span_slot_index(span, tri_load_relaxed(&record->object));
 }
 
-struct tri_record *
+struct tri_special *
 tri_special_find_locked(struct tri_span *span, uintptr_t object,
-                        enum tri_record_kind kind)
+                        enum tri_special_kind kind)
 {
     tri_lock_assert_held(&span->specials_lock);
     struct tri_index *index = index_of(span);
@@ -32,7 +33,7 @@ tri_special_find_locked(struct tri_span *span, uintptr_t object,
         return NULL;
     uint32_t number = tri_index_get(index, tri_span_slot_index(span, object));
     while (number != 0) {
-        struct tri_record *record = tri_record_at(number);
+        struct tri_special *record = tri_special_at(number);
         /* Relaxed: constant while linked. */
         if (tri_load_relaxed(&record->object) == object
             && tri_load_relaxed(&record->kind) == kind)
@@ -43,7 +44,7 @@ tri_special_find_locked(struct tri_span *span, uintptr_t object,
 }
 
 bool
-tri_special_link_locked(struct tri_span *span, struct tri_record *record)
+tri_special_link_locked(struct tri_span *span, struct tri_special *record)
 {
     tri_lock_assert_held(&span->specials_lock);
     struct tri_index *index = index_of(span);
@@ -56,29 +57,29 @@ tri_special_link_locked(struct tri_span *span, struct tri_record *record)
     }
     uint32_t slot = slot_of(span, record);
     uint32_t first = tri_index_get(index, slot);
-    if (!tri_index_put(index, slot, tri_record_number(record)))
+    if (!tri_index_put(index, slot, tri_special_number(record)))
         return false; /* an empty index stays for the sweeper (IDX-1) */
     record->next = first;
     record->prev = 0;
     if (first != 0)
-        tri_record_at(first)->prev = tri_record_number(record);
+        tri_special_at(first)->prev = tri_special_number(record);
     /* Release pairs with the acquire in tri_cleanup_stop. */
     tri_store_release(&record->span, span);
     return true;
 }
 
 void
-tri_special_unlink_locked(struct tri_span *span, struct tri_record *record)
+tri_special_unlink_locked(struct tri_span *span, struct tri_special *record)
 {
     tri_lock_assert_held(&span->specials_lock);
-    /* Relaxed: changes only under the lock we hold (REC-2). */
+    /* Relaxed: changes only under the lock we hold (LIFE-2). */
     TRI_CHECK(tri_load_relaxed(&record->span) == span,
-              "REC-2: a record is unlinked from a span it is not in");
+              "LIFE-2: a record is unlinked from a span it is not in");
     struct tri_index *index = index_of(span);
     if (record->next != 0)
-        tri_record_at(record->next)->prev = record->prev;
+        tri_special_at(record->next)->prev = record->prev;
     if (record->prev != 0) {
-        tri_record_at(record->prev)->next = record->next;
+        tri_special_at(record->prev)->next = record->next;
     } else if (record->next != 0) {
         bool replaced =
             tri_index_put(index, slot_of(span, record), record->next);
@@ -91,13 +92,22 @@ tri_special_unlink_locked(struct tri_span *span, struct tri_record *record)
     tri_store_relaxed(&record->span, NULL);
 }
 
+void
+tri_special_ensure_swept(struct tri_span *span)
+{
+    tri_sweep_ensure_swept(span);
+    struct tri_special_p *p = tri_special_here();
+    if (p->queue_count != 0)
+        tri_specials_publish(p);
+}
+
 struct tri_span *
 tri_special_span_of(uintptr_t object)
 {
     struct tri_span *span = tri_span_of(object);
     if (span == NULL)
         return NULL;
-    tri_sweep_ensure_swept(span);
+    tri_special_ensure_swept(span);
     if (!tri_span_slot_allocated(span, tri_span_slot_index(span, object)))
         return NULL;
     return span;

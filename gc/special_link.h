@@ -30,18 +30,22 @@ tri_special_count(TRI_ATOMIC(uint64_t) *counter, uint64_t n)
 }
 
 /* First record of `kind` hung on exactly this address, or NULL.  Locked. */
-struct tri_record *tri_special_find_locked(struct tri_span *span,
-                                           uintptr_t object,
-                                           enum tri_record_kind kind);
+struct tri_special *tri_special_find_locked(struct tri_span *span,
+                                            uintptr_t object,
+                                            enum tri_special_kind kind);
 
 /* Hangs the record (object set, word not yet) on its slot, first in its list.
  * False: no memory, nothing changed.  Locked. */
 TRI_NODISCARD bool tri_special_link_locked(struct tri_span *span,
-                                           struct tri_record *record);
+                                           struct tri_special *record);
 
-/* Takes it off; the caller now owns it (REC-2).  Locked. */
+/* Takes it off; the caller now owns it (LIFE-2).  Locked. */
 void tri_special_unlink_locked(struct tri_span *span,
-                               struct tri_record *record);
+                               struct tri_special *record);
+
+/* tri_sweep_ensure_swept; and what it queued is published, as at the end of any
+ * batch of sweeping.  With a P. */
+void tri_special_ensure_swept(struct tri_span *span);
 
 /*
  * The span of an object that a program passed and keeps alive, with that
@@ -57,11 +61,11 @@ struct tri_span *tri_special_span_of(uintptr_t object);
 bool tri_special_is_static(const void *pointer);
 
 /* A pointer into the heap that a record roots; class POINTER is for these. */
-static inline enum tri_record_class
+static inline enum tri_special_class
 tri_special_class_of(const void *pointer)
 {
-    return tri_space_contains((uintptr_t)pointer) ? TRI_RECORD_POINTER
-                                                  : TRI_RECORD_PLAIN;
+    return tri_space_contains((uintptr_t)pointer) ? TRI_SPECIAL_POINTER
+                                                  : TRI_SPECIAL_PLAIN;
 }
 
 #endif /* TRI_GC_SPECIAL_LINK_H */

@@ -8,7 +8,7 @@
  * while that holder is stopped); [a] atomic, written by the owner alone, read by
  * anyone; [c] constant once initialised.
  *
- *   REC-5  What a P queued is never lost with the P: it is published at the end
+ *   LIFE-5  What a P queued is never lost with the P: it is published at the end
  *          of each batch of sweeping, at a scheduling decision, by a drain, and
  *          when the P retires; otherwise a shrinking machine strands cleanups
  *          for ever (D-002).
@@ -21,14 +21,14 @@
 /* Records move between a P and the common pool by this many.  32 records are
  * 2 KiB: two batches a P and class stay in L1, and the pool's lock is taken
  * once for 32 adds that are never matched by a free on the same P. */
-#define TRI_RECORD_BATCH 32u
+#define TRI_SPECIAL_BATCH 32u
 
 /* Marking visits pointer records only: plain ones live in slabs of their own. */
-enum tri_record_class {
-    TRI_RECORD_PLAIN,
-    TRI_RECORD_POINTER
+enum tri_special_class {
+    TRI_SPECIAL_PLAIN,
+    TRI_SPECIAL_POINTER
 };
-#define TRI_RECORD_CLASSES 2
+#define TRI_SPECIAL_CLASSES 2
 
 /* Free records: a chain being used, and a whole batch or nothing behind it, so
  * that alternating allocations and frees never bounce off the common pool. */
@@ -40,7 +40,7 @@ struct tri_magazine {
 };
 
 struct tri_special_p {
-    struct tri_magazine magazine[TRI_RECORD_CLASSES];
+    struct tri_magazine magazine[TRI_SPECIAL_CLASSES];
     uint64_t id_next;     /* [o] ids id_next .. id_end - 1 are this P's */
     uint64_t id_end;      /* [o] */
     uint32_t queue_head;  /* [o] queued, not yet published: first record */

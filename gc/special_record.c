@@ -22,53 +22,53 @@
 #define RECORDS_MIN (UINT32_C(1) << 15)
 /* Slabs are made usable by this many: one system call per MiB. */
 #define COMMIT_SLABS 32u
-#define SLAB_BYTES   (TRI_SLAB_RECORDS * TRI_RECORD_BYTES)
+#define SLAB_BYTES   (TRI_SLAB_RECORDS * TRI_SPECIAL_BYTES)
 /* Ids leave the common counter in ranges: one shared add per 1024 cleanups. */
 #define ID_RANGE 1024u
 
 /* Keys: [l] `lock`; [a] atomic; [c] constant after init. */
 struct pool {
     struct tri_lock lock;
-    uint32_t batch[TRI_RECORD_CLASSES];   /* [l] stack of batches */
-    uint32_t cut[TRI_RECORD_CLASSES];     /* [l] next record never used */
-    uint32_t cut_end[TRI_RECORD_CLASSES]; /* [l] */
-    uint32_t slabs_max;                   /* [c] */
-    uint32_t slabs_committed;             /* [l] */
-    TRI_ATOMIC(uint32_t) slab_count;      /* [a] written under lock */
-    TRI_ATOMIC(uint64_t) next_id;         /* [a] */
+    uint32_t batch[TRI_SPECIAL_CLASSES];   /* [l] stack of batches */
+    uint32_t cut[TRI_SPECIAL_CLASSES];     /* [l] next record never used */
+    uint32_t cut_end[TRI_SPECIAL_CLASSES]; /* [l] */
+    uint32_t slabs_max;                    /* [c] */
+    uint32_t slabs_committed;              /* [l] */
+    TRI_ATOMIC(uint32_t) slab_count;       /* [a] written under lock */
+    TRI_ATOMIC(uint64_t) next_id;          /* [a] */
 };
 
 static struct pool pool = { .lock = TRI_LOCK_INIT(RECORD_POOL), .next_id = 1 };
 
-struct tri_record *tri_record_base;
+struct tri_special *tri_special_base;
 
 int
-tri_records_init(void)
+tri_special_records_init(void)
 {
     uint32_t count = RECORDS_MAX;
     void *base;
     for (;;) {
-        base = tri_os_reserve((size_t)count * TRI_RECORD_BYTES, SLAB_BYTES);
+        base = tri_os_reserve((size_t)count * TRI_SPECIAL_BYTES, SLAB_BYTES);
         if (base != NULL)
             break;
         if (count == RECORDS_MIN)
             return -ENOMEM;
         count /= 2;
     }
-    tri_os_name(base, (size_t)count * TRI_RECORD_BYTES, "tricolor: specials");
-    tri_record_base = base;
+    tri_os_name(base, (size_t)count * TRI_SPECIAL_BYTES, "tricolor: specials");
+    tri_special_base = base;
     pool.slabs_max = count / TRI_SLAB_RECORDS;
     return 0;
 }
 
 /* A new slab of this class to cut from.  False: no memory.  Lock held. */
-static bool add_slab_locked(enum tri_record_class class)
+static bool add_slab_locked(enum tri_special_class class)
 {
     /* Relaxed: written only under the lock, which we hold. */
     uint32_t slab = tri_load_relaxed(&pool.slab_count);
     if (slab == pool.slabs_max)
         return false;
-    struct tri_record *head = tri_record_at(slab * TRI_SLAB_RECORDS);
+    struct tri_special *head = tri_special_at(slab * TRI_SLAB_RECORDS);
     if (slab == pool.slabs_committed) {
         uint32_t count = pool.slabs_max - slab;
         if (count > COMMIT_SLABS)
@@ -80,23 +80,23 @@ static bool add_slab_locked(enum tri_record_class class)
     head->class = (uint8_t) class;
     pool.cut[class] = slab * TRI_SLAB_RECORDS + 1;
     pool.cut_end[class] = (slab + 1) * TRI_SLAB_RECORDS;
-    /* Release pairs with the acquire in tri_record_slab_count. */
+    /* Release pairs with the acquire in tri_special_slab_count. */
     tri_store_release(&pool.slab_count, slab + 1);
     return true;
 }
 
 /* Up to a batch of records never used before.  Lock held. */
 static void
-cut_batch_locked(struct tri_magazine *magazine, enum tri_record_class class)
+cut_batch_locked(struct tri_magazine *magazine, enum tri_special_class class)
 {
     if (pool.cut[class] == pool.cut_end[class] && !add_slab_locked(class))
         return;
     uint32_t count = pool.cut_end[class] - pool.cut[class];
-    if (count > TRI_RECORD_BATCH)
-        count = TRI_RECORD_BATCH;
+    if (count > TRI_SPECIAL_BATCH)
+        count = TRI_SPECIAL_BATCH;
     uint32_t first = pool.cut[class];
     for (uint32_t i = 0; i < count; i++) {
-        struct tri_record *record = tri_record_at(first + i);
+        struct tri_special *record = tri_special_at(first + i);
         record->class = (uint8_t) class;
         record->next = i + 1 < count ? first + i + 1 : 0;
     }
@@ -106,12 +106,12 @@ cut_batch_locked(struct tri_magazine *magazine, enum tri_record_class class)
 }
 
 TRI_NOINLINE static void
-refill(struct tri_magazine *magazine, enum tri_record_class class)
+refill(struct tri_magazine *magazine, enum tri_special_class class)
 {
     tri_lock(&pool.lock);
     uint32_t first = pool.batch[class];
     if (first != 0) {
-        struct tri_record *record = tri_record_at(first);
+        struct tri_special *record = tri_special_at(first);
         pool.batch[class] = record->prev;
         magazine->head = first;
         magazine->count = record->count;
@@ -123,9 +123,9 @@ refill(struct tri_magazine *magazine, enum tri_record_class class)
 
 /* A chain of count records goes to the common stack. */
 TRI_NOINLINE static void
-give_back(enum tri_record_class class, uint32_t first, uint32_t count)
+give_back(enum tri_special_class class, uint32_t first, uint32_t count)
 {
-    struct tri_record *record = tri_record_at(first);
+    struct tri_special *record = tri_special_at(first);
     record->count = count;
     tri_lock(&pool.lock);
     record->prev = pool.batch[class];
@@ -133,8 +133,8 @@ give_back(enum tri_record_class class, uint32_t first, uint32_t count)
     tri_unlock(&pool.lock);
 }
 
-struct tri_record *
-tri_record_alloc(struct tri_special_p *p, enum tri_record_class class)
+struct tri_special *
+tri_special_alloc(struct tri_special_p *p, enum tri_special_class class)
 {
     struct tri_magazine *magazine = &p->magazine[class];
     if (TRI_UNLIKELY(magazine->count == 0)) {
@@ -147,19 +147,19 @@ tri_record_alloc(struct tri_special_p *p, enum tri_record_class class)
         if (magazine->count == 0)
             return NULL;
     }
-    struct tri_record *record = tri_record_at(magazine->head);
+    struct tri_special *record = tri_special_at(magazine->head);
     magazine->head = record->next;
     magazine->count--;
     return record;
 }
 
 static void
-put_in_magazine(struct tri_special_p *p, struct tri_record *record)
+put_in_magazine(struct tri_special_p *p, struct tri_special *record)
 {
     struct tri_magazine *magazine = &p->magazine[record->class];
-    if (TRI_UNLIKELY(magazine->count == TRI_RECORD_BATCH)) {
+    if (TRI_UNLIKELY(magazine->count == TRI_SPECIAL_BATCH)) {
         if (magazine->spare_count != 0)
-            give_back((enum tri_record_class)record->class, magazine->spare,
+            give_back((enum tri_special_class)record->class, magazine->spare,
                       magazine->spare_count);
         magazine->spare = magazine->head;
         magazine->spare_count = magazine->count;
@@ -167,22 +167,22 @@ put_in_magazine(struct tri_special_p *p, struct tri_record *record)
         magazine->count = 0;
     }
     record->next = magazine->head;
-    magazine->head = tri_record_number(record);
+    magazine->head = tri_special_number(record);
     magazine->count++;
 }
 
 void
-tri_record_free(struct tri_special_p *p, struct tri_record *record)
+tri_special_free(struct tri_special_p *p, struct tri_special *record)
 {
     /* Relaxed throughout: the record is ours alone, but for markers, to which
-     * any mix of the old life and none is harmless (REC-3). */
+     * any mix of the old life and none is harmless (LIFE-3). */
     TRI_DCHECK(tri_load_relaxed(&record->span) == NULL,
-               "REC-2: a linked record is freed");
-    if (record->class == TRI_RECORD_POINTER && tri_gc_phase() != TRI_GC_OFF) {
+               "LIFE-2: a linked record is freed");
+    if (record->class == TRI_SPECIAL_POINTER && tri_gc_phase() != TRI_GC_OFF) {
         uintptr_t rooted = (uintptr_t)tri_load_relaxed(&record->arg[0]);
         if (tri_load_relaxed(&record->kind) == TRI_SPECIAL_FINALIZER)
             rooted = tri_load_relaxed(&record->object);
-        tri_gc_shade((const void *)rooted); /* REC-4 */
+        tri_gc_shade((const void *)rooted); /* LIFE-4 */
     }
     /* The word first: who finds the id still there reads its object too. */
     tri_store_relaxed(&record->word, 0);
@@ -194,7 +194,7 @@ tri_record_free(struct tri_special_p *p, struct tri_record *record)
 }
 
 uint64_t
-tri_record_next_id(struct tri_special_p *p)
+tri_special_next_id(struct tri_special_p *p)
 {
     if (TRI_UNLIKELY(p->id_next == p->id_end)) {
         /* Relaxed: only the numbers matter. */
@@ -205,40 +205,41 @@ tri_record_next_id(struct tri_special_p *p)
 }
 
 void
-tri_records_flush(struct tri_special_p *p)
+tri_special_records_flush(struct tri_special_p *p)
 {
-    for (int class = 0; class < TRI_RECORD_CLASSES; class ++) {
+    for (int class = 0; class < TRI_SPECIAL_CLASSES; class ++) {
         struct tri_magazine *magazine = &p->magazine[class];
         if (magazine->count != 0)
-            give_back((enum tri_record_class) class, magazine->head,
+            give_back((enum tri_special_class) class, magazine->head,
                       magazine->count);
         if (magazine->spare_count != 0)
-            give_back((enum tri_record_class) class, magazine->spare,
+            give_back((enum tri_special_class) class, magazine->spare,
                       magazine->spare_count);
         *magazine = (struct tri_magazine){ 0 };
     }
 }
 
-struct tri_record *
-tri_record_of_handle(void *pointer)
+struct tri_special *
+tri_special_of_handle(void *pointer)
 {
-    uintptr_t offset = (uintptr_t)pointer - (uintptr_t)tri_record_base;
-    uintptr_t limit = (uintptr_t)tri_record_slab_count() * SLAB_BYTES;
-    if (offset >= limit || offset % TRI_RECORD_BYTES != 0
+    uintptr_t offset = (uintptr_t)pointer - (uintptr_t)tri_special_base;
+    uintptr_t limit = (uintptr_t)tri_special_slab_count() * SLAB_BYTES;
+    if (offset >= limit || offset % TRI_SPECIAL_BYTES != 0
         || offset % SLAB_BYTES == 0)
         return NULL;
     return pointer;
 }
 
 uint32_t
-tri_record_slab_count(void)
+tri_special_slab_count(void)
 {
     /* Acquire pairs with the release in add_slab_locked. */
     return tri_load_acquire(&pool.slab_count);
 }
 
-enum tri_record_class
-tri_record_slab_class(uint32_t slab)
+enum tri_special_class
+tri_special_slab_class(uint32_t slab)
 {
-    return (enum tri_record_class)tri_record_at(slab * TRI_SLAB_RECORDS)->class;
+    return (enum tri_special_class)tri_special_at(slab * TRI_SLAB_RECORDS)
+        ->class;
 }

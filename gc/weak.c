@@ -26,7 +26,6 @@
 #include "gc/gc.h"
 #include "gc/special.h"
 #include "gc/special_link.h"
-#include "gc/sweep.h"
 
 #define HANDLE_BYTES 16
 
@@ -112,7 +111,7 @@ static enum outcome
 find_or_link(struct tri_special_p *p, struct tri_span *span, uintptr_t object,
              void **handle)
 {
-    struct tri_record *record = tri_record_alloc(p, TRI_RECORD_POINTER);
+    struct tri_special *record = tri_special_alloc(p, TRI_SPECIAL_POINTER);
     if (record == NULL)
         return NO_MEMORY;
     /* Relaxed: published with the word; release: as in cleanup.c. */
@@ -122,17 +121,18 @@ find_or_link(struct tri_special_p *p, struct tri_span *span, uintptr_t object,
 
     enum outcome outcome = DONE;
     tri_lock(&span->specials_lock);
-    struct tri_record *winner =
+    struct tri_special *winner =
         tri_special_find_locked(span, object, TRI_SPECIAL_WEAK);
     if (winner != NULL) /* Relaxed: constant while it is linked. */
         *handle = (void *)(uintptr_t)tri_load_relaxed(&winner->arg[0]);
     else if (!tri_special_link_locked(span, record))
         outcome = NO_MEMORY;
     else /* Release pairs with the acquire in scan_record. */
-        tri_store_release(&record->word, tri_record_word(0, TRI_RECORD_ARMED));
+        tri_store_release(&record->word,
+                          tri_special_word(0, TRI_SPECIAL_ARMED));
     tri_unlock(&span->specials_lock);
     if (winner != NULL || outcome != DONE)
-        tri_record_free(p, record);
+        tri_special_free(p, record);
     return outcome;
 }
 
@@ -141,7 +141,7 @@ static void *
 find(struct tri_span *span, uintptr_t object)
 {
     tri_lock(&span->specials_lock);
-    struct tri_record *record =
+    struct tri_special *record =
         tri_special_find_locked(span, object, TRI_SPECIAL_WEAK);
     void *handle = NULL;
     if (record != NULL) /* Relaxed: constant while it is linked. */
@@ -237,7 +237,7 @@ try_get(TRI_ATOMIC(uintptr_t) *handle, uintptr_t *address)
         return true;
     struct tri_span *span = tri_span_of(*address);
     if (span != NULL)
-        tri_sweep_ensure_swept(span); /* may leave the section: SWEEP-6 */
+        tri_special_ensure_swept(span); /* may leave the section: SWEEP-6 */
     if (tri_load(&blocked) != 0)
         return false;
     *address = tri_load_acquire(handle); /* WEAK-1 */

@@ -178,9 +178,9 @@ check_balance(void)
     EXPECT_EQ(stats.pending, 0);
     EXPECT_EQ(stats.queued, stats.executed);
     EXPECT_EQ(stats.added, stats.stopped + stats.queued + stats.armed);
-    EXPECT_EQ(cleanups[TRI_RECORD_ARMED], stats.armed);
-    EXPECT_EQ(cleanups[TRI_RECORD_STOPPED], 0);
-    EXPECT_EQ(cleanups[TRI_RECORD_QUEUED], 0);
+    EXPECT_EQ(cleanups[TRI_SPECIAL_ARMED], stats.armed);
+    EXPECT_EQ(cleanups[TRI_SPECIAL_STOPPED], 0);
+    EXPECT_EQ(cleanups[TRI_SPECIAL_QUEUED], 0);
 }
 
 /* What is left is swept without a mark, so that the next round starts empty. */
@@ -294,7 +294,7 @@ churn_records(int number, void *arg)
 {
     (void)arg;
     struct tri_special_p *p = &tri_host_current_p()->special;
-    struct tri_record *held[HELD] = { NULL };
+    struct tri_special *held[HELD] = { NULL };
     uint64_t id = 0;
     tri_enter();
     for (int i = 0; i < 200000; i++) {
@@ -303,22 +303,22 @@ churn_records(int number, void *arg)
             /* Nobody else was given it. */
             EXPECT_EQ(held[k]->fn, (uintptr_t)number);
             held[k]->fn = 0;
-            tri_record_free(p, held[k]);
+            tri_special_free(p, held[k]);
             held[k] = NULL;
             continue;
         }
-        held[k] = tri_record_alloc(p, (enum tri_record_class)(k % 2));
+        held[k] = tri_special_alloc(p, (enum tri_special_class)(k % 2));
         EXPECT(held[k] != NULL);
         EXPECT_EQ(held[k]->class, k % 2);
         EXPECT_EQ(tri_load(&held[k]->word), 0);
         held[k]->fn = (uintptr_t)number;
-        uint64_t next = tri_record_next_id(p);
+        uint64_t next = tri_special_next_id(p);
         EXPECT(next > id);
         id = next;
     }
     for (int k = 0; k < HELD; k++)
         if (held[k] != NULL)
-            tri_record_free(p, held[k]);
+            tri_special_free(p, held[k]);
     tri_leave();
 }
 

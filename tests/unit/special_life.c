@@ -3,10 +3,10 @@
  * special_life: what happens to records, one step at a time: states, order,
  * roots, barriers, accounting, refusals.  Over the fake collector.
  *
- * To see it fail, break one thing: leave out the shade in tri_record_free
- * (REC-4) or in arm (R-05); do not clear weak handles; queue a revived object's
+ * To see it fail, break one thing: leave out the shade in tri_special_free
+ * (LIFE-4) or in arm (R-05); do not clear weak handles; queue a revived object's
  * cleanups in sweep_slot; free the record in Stop without unlinking it; leave
- * out tri_records_flush, or the publishing, in tri_special_p_retire.
+ * out tri_special_records_flush, or the publishing, in tri_special_p_retire.
  */
 #include <errno.h>
 
@@ -52,10 +52,10 @@ expect_balance(void)
     tri_cleanup_stats_read(&stats);
     tri_specials_census(&census);
     uint64_t *cleanups = census.count[TRI_SPECIAL_CLEANUP];
-    EXPECT_EQ(stats.armed, cleanups[TRI_RECORD_ARMED]);
+    EXPECT_EQ(stats.armed, cleanups[TRI_SPECIAL_ARMED]);
     EXPECT_EQ(stats.pending,
-              cleanups[TRI_RECORD_QUEUED] + cleanups[TRI_RECORD_RUNNING]);
-    EXPECT_EQ(cleanups[TRI_RECORD_STOPPED], 0);
+              cleanups[TRI_SPECIAL_QUEUED] + cleanups[TRI_SPECIAL_RUNNING]);
+    EXPECT_EQ(cleanups[TRI_SPECIAL_STOPPED], 0);
     EXPECT_EQ(stats.added, stats.stopped + stats.queued + stats.armed);
 }
 
@@ -205,7 +205,7 @@ TEST(no_handle_whatever_it_holds_does_harm)
     EXPECT(!tri_cleanup_stop(
         (struct tri_cleanup){ good.id, (char *)good.record + 8 }));
     EXPECT(!tri_cleanup_stop((struct tri_cleanup){ good.id + 1, good.record }));
-    EXPECT(!tri_cleanup_stop((struct tri_cleanup){ 1, tri_record_base }));
+    EXPECT(!tri_cleanup_stop((struct tri_cleanup){ 1, tri_special_base }));
     EXPECT(tri_cleanup_stop(good));
 }
 
@@ -454,7 +454,7 @@ TEST(records_that_come_or_go_while_marking_shade)
     EXPECT_EQ(tri_load(&fake_shaded_count), 1); /* */
     EXPECT_EQ(tri_load(&fake_shaded[0]), (uintptr_t)arg);
     EXPECT(tri_cleanup_stop(a));
-    EXPECT_EQ(tri_load(&fake_shaded_count), 2); /* REC-4 */
+    EXPECT_EQ(tri_load(&fake_shaded_count), 2); /* LIFE-4 */
     EXPECT_EQ(tri_load(&fake_shaded[1]), (uintptr_t)arg);
     fake_set_phase(TRI_GC_MARK);
     tri_set_finalizer(slot_address(span, 1), count_run);
@@ -606,7 +606,7 @@ TEST(a_p_that_goes_leaves_nothing_behind)
     fake_thread_end(); /* D-002 */
     fake_thread_begin();
     EXPECT_EQ(p->queue_count, 0);
-    for (int class = 0; class < TRI_RECORD_CLASSES; class ++) {
+    for (int class = 0; class < TRI_SPECIAL_CLASSES; class ++) {
         EXPECT_EQ(p->magazine[class].count, 0);
         EXPECT_EQ(p->magazine[class].spare_count, 0);
     }
