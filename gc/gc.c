@@ -87,7 +87,8 @@ tri_gc_p_acquired(struct tri_gc_p *p)
 {
     if (TRI_UNLIKELY(p->retired)) {
         p->retired = false;
-        p->mcache.flush_gen = tri_sweep_gen();
+        tri_store_relaxed(tri_atomic_cast(uint32_t, &p->mcache.flush_gen),
+                          tri_sweep_gen());
     }
     tri_sweep_flush_stale(p);
 }

@@ -287,7 +287,8 @@ tri_sweep_flush_all(struct tri_gc_p *p)
          k = tri_mcache_next_kind(cache, k + 1))
         flush_kind(cache, k, sg);
     cache->tiny_block = 0;
-    cache->flush_gen = sg;
+    /* Relaxed: others read it as a hint (flush_all_by_proxy). */
+    tri_store_relaxed(tri_atomic_cast(uint32_t, &cache->flush_gen), sg);
 }
 
 void
