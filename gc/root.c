@@ -116,7 +116,7 @@ put_retry(size_t stack)
 static bool
 do_stack(struct tri_work_p *work)
 {
-    size_t stack;
+    size_t stack = 0;
     bool fresh = false;
     /* Tested first so that the counter cannot run away. */
     if (tri_load(&jobs.next_stack) < jobs.stacks) {

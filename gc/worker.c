@@ -113,7 +113,7 @@ tri_gc_worker_run(struct tri_gc_p *p, enum tri_worker_mode mode)
     tri_trace_worker_begin(cycle, p->index, mode);
     uint64_t work = run(p, mode);
     tri_trace_worker_end(cycle, p->index, mode, work);
-    tri_cycle_add_worker_ns(mode, tri_os_now_ns() - begin);
+    tri_cycle_add_worker_ns((int)mode, tri_os_now_ns() - begin);
     if (mode == TRI_WORKER_DEDICATED)
         tri_sub(&dedicated_running, 1);
     else if (mode == TRI_WORKER_IDLE)

@@ -61,7 +61,7 @@ fake_thread_begin(void)
             return;
         }
     }
-    EXPECT(!"more threads than Ps");
+    test_fail(__FILE__, __LINE__, "more threads than Ps");
 }
 
 void
