@@ -1,0 +1,3 @@
+module tricolor/peer
+
+go 1.24
