@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: MIT
+"""bench/report_go.py: the table and the page of bench/compare-go."""
+import math
+from statistics import median
+
+PAUSES = "/gc/pauses:seconds"
+BIG = ("binary_trees", "gcbench")  # whose memory is worth a column
+
+
+def histogram_max(histogram):
+    """(upper end of the last bucket that is not empty, samples)."""
+    counts, bounds = histogram["counts"], histogram["bounds"]
+    longest = 0.0
+    for i, count in enumerate(counts):
+        if count:
+            upper = bounds[i + 1] if i + 1 < len(bounds) else bounds[i]
+            longest = upper if upper is not None else bounds[i]
+    return longest, sum(counts)
+
+
+def human_ns(ns):
+    """Three digits that mean something, with a unit."""
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3), ("ns", 1)):
+        if ns >= size or unit == "ns":
+            value = ns / size
+            digits = max(0, 2 - int(math.floor(math.log10(value)))) \
+                if value > 0 else 2
+            return f"{value:.{min(digits, 2)}f} {unit}"
+    return ""
+
+
+def human_bytes(count):
+    return f"{count / 2**20:.0f} MiB"
+
+
+def ratios(mine, theirs, key="ns"):
+    """Per pair, Tricolor / Go, sorted."""
+    return sorted(m[key] / t[key] for m, t in zip(mine, theirs) if t[key])
+
+
+def spread(values):
+    return f"{values[0]:.2f} – {values[-1]:.2f}" if values else ""
+
+
+def _figure(runs):
+    values = [r["ns"] for r in runs]
+    return f"{human_ns(median(values))} ({human_ns(min(values))})"
+
+
+def rows(result):
+    """(case, Tricolor, Go, ratio, range) as text, one for each case."""
+    made = []
+    for case, row in result["cases"].items():
+        if row["failed"]:
+            side, why = next(iter(row["failed"].items()))
+            made.append((case, *("failed: " + why if side == s else
+                                 (_figure(row[s]) if row[s] else "")
+                                 for s in ("tricolor", "go")), "", ""))
+            continue
+        values = ratios(row["tricolor"], row["go"])
+        made.append((case, _figure(row["tricolor"]), _figure(row["go"]),
+                     f"{median(values):.2f}", spread(values)))
+    return made
+
+
+def memory_rows(result):
+    made = []
+    for case, row in result["cases"].items():
+        if not case.startswith(BIG) or row["failed"]:
+            continue
+        values = ratios(row["tricolor"], row["go"], "rss_bytes")
+        made.append((f"{case}, peak RSS",
+                     *(human_bytes(median(r["rss_bytes"] for r in row[s]))
+                       for s in ("tricolor", "go")),
+                     f"{median(values):.2f}", spread(values)))
+    return made
+
+
+def index_rows(result):
+    runs = result["index"]["runs"]
+    if not runs["tricolor"] or not runs["go"]:
+        return []
+    made = []
+    for name, key, human in (
+            ("wall time", "ns", human_ns),
+            ("longest pause", "pause_max_seconds",
+             lambda s: human_ns(s * 1e9)),
+            ("pauses", "pauses", lambda n: f"{n:.0f}"),
+            ("peak RSS", "rss_bytes", human_bytes)):
+        values = ratios(runs["tricolor"], runs["go"], key)
+        worst = max if key == "pause_max_seconds" else min
+        cells = (f"{human(median(r[key] for r in runs[s]))} "
+                 f"({human(worst(r[key] for r in runs[s]))})"
+                 for s in ("tricolor", "go"))
+        made.append((f"index, {name}", *cells,
+                     f"{median(values):.2f}" if values else "",
+                     spread(values)))
+    return made
+
+
+def failures(result):
+    return [c for c, row in result["cases"].items() if row["failed"]] \
+        + (["index"] if "failed" in result["index"] else [])
+
+
+def all_rows(result):
+    return rows(result) + memory_rows(result) + index_rows(result)
+
+
+HEAD = ("case", "Tricolor", "Go", "Tricolor / Go", "range")
+
+
+def table(result):
+    """For a terminal."""
+    lines = [HEAD, *all_rows(result)]
+    widths = [min(44, max(len(line[i]) for line in lines)) for i in range(5)]
+    text = "\n".join("  ".join(cell.ljust(width) if i == 0
+                               else cell.rjust(width)
+                               for i, (cell, width)
+                               in enumerate(zip(line, widths)))
+                     for line in lines)
+    if "failed" in result["index"]:
+        text += "\nindex failed: " + result["index"]["failed"]
+    return text
+
+
+def markdown_table(made):
+    lines = ["| " + " | ".join(HEAD) + " |", "|---|---:|---:|---:|---:|"]
+    lines += ["| " + " | ".join(c.replace("|", "\\|") for c in row) + " |"
+              for row in made]
+    return "\n".join(lines)
+
+
+def _summary(result):
+    faster = slower = undecided = 0
+    for row in result["cases"].values():
+        values = [] if row["failed"] else ratios(row["tricolor"], row["go"])
+        if not values:
+            continue
+        if values[-1] < 1:
+            faster += 1
+        elif values[0] > 1:
+            slower += 1
+        else:
+            undecided += 1
+    failed = len(failures(result))
+    return (f"Of {len(result['cases'])} cases Tricolor is faster than Go in "
+            f"{faster} and slower in {slower}, in every pair; in {undecided} "
+            "the pairs do not agree" + (f"; {failed} failed." if failed
+                                        else "."))
+
+
+PAGE = """\
+# Results: beside Go
+
+<!-- Written by bench/compare-go; do not edit. -->
+
+{summary}
+
+Time of one pass: median over the pairs, the least in parentheses (for the
+longest pause: the greatest). The ratio is the median of the pairs' ratios, the
+range all of them: below 1 Tricolor is faster, and where the range holds 1
+nothing was shown. What each case does is told in `bench/cases/`; the same in Go
+is in `bench/peers/go/`.
+
+{table}
+{index}
+## How it was measured
+
+- {date}, {pairs} pairs, {min_time} s a case and run (`gcbench`, `binary_trees`:
+  one whole run); one process a run, Tricolor and Go in turn.
+- Machine: {cpu}, {cpus} CPUs, {memory}, {kernel}. Load average during the run:
+  {load_low:.1f} to {load_high:.1f}{shared}.
+- Tricolor {version}, {build}, {compiler}; {go}. Both with their defaults: one P
+  for each CPU, GC percent 100.
+- To do it again: `{command}`
+
+## How to read it
+
+- The machine is virtual: the same program twice may differ by a quarter. A
+  ratio near 1 means little; hence the ranges.
+- `alloc/…` drops every object at once beside 128 MiB without pointers: it shows
+  the path of allocation and its sweeping, hardly any marking. `gcbench` and
+  `binary_trees` show all of it.
+- `store/marking` counts only while the collector marks, which
+  `bench/cases/store.c` and its Go twin assure by looking before and after.
+- `cleanup/run_1M`: Tricolor waits with `tri_cleanup_drain`; Go has none, so its
+  twin looks every 50 µs until all have run.
+- `goroutine/…` on two Ps contains wake-ups between processors, whose cost is
+  the machine's more than the runtime's.
+- `index`'s pauses are buckets' upper ends, in Go and in Tricolor alike.
+"""
+
+
+def page(result):
+    context = result.get("context", {})
+    loads = result["load_averages"]
+    index = ""
+    if result["index"]["directory"]:
+        index = ("\nThe main job, over `" + result["index"]["directory"]
+                 + "`:\n\n" + (markdown_table(index_rows(result))
+                               or "failed") + "\n")
+        if "failed" in result["index"]:
+            index += "\nIt failed: " + result["index"]["failed"] + "\n"
+    cpus = int(context.get("machine.cpus", 0))
+    shared = " (others were using it)" if max(loads) > cpus + 0.5 else ""
+    return PAGE.format(
+        summary=_summary(result),
+        table=markdown_table(rows(result) + memory_rows(result)), index=index,
+        date=result["date"], pairs=result["pairs"],
+        min_time=result["min_time_s"],
+        cpu=context.get("machine.cpu", "?"), cpus=cpus,
+        memory=_memory(context.get("machine.memory", "?")),
+        kernel=context.get("machine.kernel", "?"),
+        load_low=min(loads), load_high=max(loads), shared=shared,
+        version=context.get("tricolor.version", "?"),
+        build=context.get("tricolor.build", "?"),
+        compiler=context.get("compiler", "?"), go=result.get("go", "Go ?"),
+        command=result["command"])
+
+
+def _memory(text):
+    kib, _, _ = text.partition(" kB")
+    return f"{int(kib) / 2**20:.0f} GiB" if kib.isdigit() else text
