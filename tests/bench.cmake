@@ -3,6 +3,7 @@
 # is not a test's business.
 if(TARGET tricolor_bench)
     find_package(Python3 REQUIRED COMPONENTS Interpreter)
+    find_package(benchmark REQUIRED) # imported targets are of a folder
     tri_add_test(bench_smoke LABELS bench smoke TIMEOUT 300 PROCESSORS 2
                  COMMAND Python3::Interpreter
                          "${PROJECT_SOURCE_DIR}/tests/bench/smoke.py"
