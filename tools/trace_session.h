@@ -29,12 +29,25 @@ struct trace_result {
 bool trace_events_valid(const char *events, char *error, size_t n);
 
 /*
- * Starts recording the events `events` (NULL: core) of all processes of this
- * user that use the library, into directory `dir`, which must not exist or be
- * empty.  NULL on failure, with one or two lines in error[n]: exit status 3.
+ * Starts recording the events `events` (NULL: core) of this process into
+ * directory `dir`, which may hold nothing but an older recording, which goes.
+ * NULL on failure, with a line in error[n]: exit status 3.
  */
 struct trace_session *trace_session_start(const char *dir, const char *events,
                                           char *error, size_t n);
+
+/* The same with all there is to choose. */
+struct trace_session_options {
+    const char *dir;
+    const char *events;
+    /* Record only this process; 0: every process of this user. */
+    int process;
+    /* Size of a sub-buffer, of which there are 4 per CPU and channel; 0: 4 MiB
+     * or what /dev/shm has room for. */
+    uint64_t buffer_bytes;
+};
+struct trace_session *trace_session_start_with(
+    const struct trace_session_options *options, char *error, size_t n);
 
 /*
  * Stops, waits until all is written, ends the session, reads the trace.  Frees

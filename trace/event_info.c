@@ -2,6 +2,8 @@
 /* trace/event_info.c: the registry as a table. */
 #include "trace/event_info.h"
 
+#include <string.h>
+
 #define LEVEL_INFO  false
 #define LEVEL_DEBUG true
 
@@ -21,3 +23,23 @@ const struct tri_trace_event_info tri_trace_event_info[] = {
     { #name, #set, LEVEL_##level, n, { FIELDS_##n(__VA_ARGS__) } },
 #include "trace/each_event.h"
 };
+
+static const struct value {
+    const char *code;
+    uint64_t value;
+    const char *name;
+} values[] = {
+#define TRI_VALUE(code, value, name) { #code, value, name },
+#include "trace/values.def"
+#undef TRI_VALUE
+};
+
+const char *
+tri_trace_value_name(const char *code, uint64_t value)
+{
+    for (size_t i = 0; i < TRI_ARRAY_COUNT(values); i++) {
+        if (values[i].value == value && strcmp(values[i].code, code) == 0)
+            return values[i].name;
+    }
+    return "unknown";
+}

@@ -27,4 +27,8 @@ struct tri_trace_event_info {
 extern const struct tri_trace_event_info
     tri_trace_event_info[TRI_TRACE_EVENT_COUNT];
 
+/* The name of a coded value (trace/values.def): tri_trace_value_name("phase", 1)
+ * is "mark"; "unknown" if there is none. */
+const char *tri_trace_value_name(const char *code, uint64_t value);
+
 #endif /* TRI_TRACE_EVENT_INFO_H */
