@@ -15,3 +15,26 @@ tri_test(trace_check
         ${tools}/trace_table.c
     LAYERS trace
     LABELS unit trace sanitize)
+
+# `tricolor trace` alone, and a program that emits events without a runtime.
+include("${PROJECT_SOURCE_DIR}/tools/trace.cmake")
+list(TRANSFORM tri_trace_tool_sources PREPEND "${tools}/")
+set(trace_objects $<TARGET_OBJECTS:tri_base> $<TARGET_OBJECTS:tri_trace>
+    support/fake_local.c)
+if(JANSSON_FOUND)
+    add_executable(trace_tool tools/trace_tool.c "${tools}/command.c"
+        ${tri_trace_tool_sources} ${trace_objects})
+    target_link_libraries(trace_tool PRIVATE tri_flags PkgConfig::JANSSON
+        ${tri_trace_tool_libraries} ${CMAKE_DL_LIBS})
+    add_executable(trace_program tools/trace_program.c ${trace_objects})
+    target_link_libraries(trace_program PRIVATE tri_flags ${CMAKE_DL_LIBS})
+    # Where the provider is.
+    set_target_properties(trace_program PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
+    find_package(Python3 COMPONENTS Interpreter)
+    tri_add_test(trace_lttng
+        COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/tools/trace_lttng"
+            $<TARGET_FILE:trace_tool> $<TARGET_FILE:trace_program>
+            "${Python3_EXECUTABLE}"
+        LABELS trace TIMEOUT 180 PROCESSORS 2)
+endif()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # `tricolor trace`: sources and what they need.  Recording needs liblttng-ctl,
 # reading libbabeltrace2; without one, a file says so in its place.
+pkg_check_modules(JANSSON QUIET IMPORTED_TARGET jansson>=2.13)
 pkg_check_modules(LTTNG_CTL QUIET IMPORTED_TARGET lttng-ctl>=2.12)
 pkg_check_modules(BABELTRACE QUIET IMPORTED_TARGET babeltrace2>=2.0)
 
