@@ -338,7 +338,6 @@ runner_main(void *arg)
     tri_lock(&pool.lock);
     self->g = NULL;
     self->alive = false;
-    pool.runner_count--;
     tri_unlock(&pool.lock);
 }
 
@@ -385,7 +384,8 @@ relieve(uint64_t *taken_before)
     }
 }
 
-/* Sends idle runners home, all but one. */
+/* Sends idle runners home, all but one.  They are not counted from here on:
+ * counted until they are gone, the last one would be sent away too. */
 static void
 dismiss(void)
 {
@@ -394,15 +394,16 @@ dismiss(void)
         struct runner *runner = NULL;
         if (pool.runner_count > 1)
             runner = pop_idle_locked();
-        if (runner != NULL)
+        if (runner != NULL) {
             runner->leave = true;
+            pool.runner_count--;
+        }
         tri_unlock(&pool.lock);
         if (runner == NULL)
             return;
         tri_enter();
         tri_host_ready(runner->g);
         tri_leave();
-        tri_host_yield();
     }
 }
 

@@ -22,6 +22,19 @@
 
 /* ---- birth ---------------------------------------------------------------------- */
 
+/* The heap's first page stays unused: its address stands in tri_space, which
+ * lies in static data, and would keep the object at its start for ever. */
+static int
+take_first_page(void)
+{
+    tri_enter();
+    struct tri_span *span =
+        tri_heap_alloc_span(tri_kind_noscan(tri_size_class_of(TRI_PAGE_BYTES)),
+                            0, tri_sweep_gen(), NULL);
+    tri_leave();
+    return span == NULL ? -ENOMEM : 0;
+}
+
 int
 tri_gc_init(void)
 {
@@ -42,7 +55,7 @@ tri_gc_init(void)
                    tri_config.memory_limit, 1);
     tri_cycle_commit_pacer(true);
     tri_gc_metrics_init();
-    return 0;
+    return take_first_page();
 }
 
 void

@@ -285,6 +285,69 @@ TEST(a_lone_cleanup_is_run_however_sleepy_the_runner)
     EXPECT(fake_sweep(span));
 }
 
+/* ---- runners come and go ---- */
+
+static TRI_ATOMIC(uint32_t) hold;
+
+static void
+hold_on(const void *data)
+{
+    (void)data;
+    while (tri_load(&hold) != 0)
+        tri_os_sleep_ns(1000000);
+    tri_add(&lone_ran, 1);
+}
+
+static void
+queue_some(void (*fn)(const void *), uint32_t count)
+{
+    struct tri_span *span =
+        fake_span(tri_kind_noscan(tri_size_class_of(8192)), 0);
+    for (uint32_t i = 0; i < count; i++)
+        (void)tri_add_cleanup_data((void *)span->base, fn, NULL, 0);
+    fake_turn();
+    EXPECT(fake_sweep(span));
+    tri_enter();
+    tri_specials_publish(&tri_host_current_p()->special);
+    tri_leave();
+}
+
+static struct tri_cleanup_pool_stats
+pool_now(void)
+{
+    struct tri_cleanup_pool_stats stats;
+    tri_cleanup_pool_read(&stats);
+    return stats;
+}
+
+/* To see it fail: let dismiss (gc/cleanup_pool.c) leave the count to the runner
+ * that goes, or let relieve start none. */
+TEST(runners_multiply_when_blocked_and_all_but_one_go_home_when_idle)
+{
+    fake_begin();
+    EXPECT(tri_cleanup_drain(INT64_C(60000000000)));
+    tri_store(&lone_ran, 0);
+    tri_store(&hold, 1);
+    queue_some(hold_on, 7);
+    queue_some(lone, 5);
+    int64_t patience = test_now_ns() + INT64_C(20000000000);
+    while (tri_load(&lone_ran) < 5)
+        EXPECT(test_now_ns() < patience);
+    EXPECT(pool_now().runners >= 8);
+    EXPECT(!tri_cleanup_drain(1000000));
+    tri_store(&hold, 0);
+    EXPECT(tri_cleanup_drain(INT64_C(60000000000)));
+    EXPECT_EQ(tri_load(&lone_ran), 12);
+    while (pool_now().runners > 1) {
+        EXPECT(test_now_ns() < patience);
+        tri_os_sleep_ns(1000000);
+    }
+    EXPECT_EQ(pool_now().idle, 1);
+    queue_some(lone, 3);
+    EXPECT(tri_cleanup_drain(INT64_C(60000000000)));
+    EXPECT_EQ(tri_load(&lone_ran), 15);
+}
+
 /* ---- records, alone ---- */
 
 #define HELD 200
