@@ -104,7 +104,6 @@ give_back(struct run *run)
     int64_t bytes = (int64_t)(run->released << TRI_PAGE_SHIFT);
     tri_page_alloc_free(&tri_heap_pages.alloc, run->page, run->count);
     tri_sub_relaxed(&tri_heap_stats.released_bytes, bytes);
-    tri_add_relaxed(&tri_heap_stats.free_bytes, bytes);
     run->page = TRI_PAGE_NONE;
 }
 
@@ -212,22 +211,18 @@ publish(struct tri_span *span, size_t page)
     tri_store_release(&span->state, TRI_SPAN_IN_USE);
 }
 
-/* `sign` 1: a span was made, of whose pages `released` were not backed; -1: one
- * is taken apart. */
-static void
-account(int64_t sign, size_t pages, size_t released, size_t large_bytes)
+/* A span came (pages > 0) or went; `released` of its pages were not backed. */
+static inline void
+account(int64_t pages, size_t released, int64_t large_bytes)
 {
     struct tri_heap_stats *stats = &tri_heap_stats;
-    int64_t backed = (int64_t)((pages - released) << TRI_PAGE_SHIFT);
-    tri_add_relaxed(&stats->in_use_pages, sign * (int64_t)pages);
-    tri_add_relaxed(&stats->span_count, sign);
-    if (backed != 0)
-        tri_add_relaxed(&stats->free_bytes, -sign * backed);
+    tri_add_relaxed(&stats->in_use_pages, pages);
+    tri_add_relaxed(&stats->span_count, pages > 0 ? 1 : -1);
     if (released != 0)
-        tri_add_relaxed(&stats->released_bytes,
-                        -(int64_t)(released << TRI_PAGE_SHIFT));
+        tri_sub_relaxed(&stats->released_bytes,
+                        (int64_t)(released << TRI_PAGE_SHIFT));
     if (large_bytes != 0)
-        tri_add_relaxed(&stats->large_bytes, sign * (int64_t)large_bytes);
+        tri_add_relaxed(&stats->large_bytes, large_bytes);
 }
 
 struct tri_span *
@@ -258,7 +253,7 @@ tri_heap_alloc_span(uint32_t kind_index, size_t large_bytes, uint32_t sweep_gen,
     }
     fill(span, kind, &run, large_bytes, sweep_gen);
     publish(span, run.page);
-    account(1, run.count, run.released, large_bytes);
+    account((int64_t)run.count, run.released, (int64_t)large_bytes);
     return span;
 }
 
@@ -276,7 +271,7 @@ tri_heap_free_span(struct tri_span *span)
         /* Relaxed: ordered by the release of the state (SPACE-1). */
         tri_store_relaxed(&tri_space.page_kind[p], 0);
     tri_store_release(&span->state, TRI_SPAN_DEAD);
-    account(-1, span->page_count, 0, span->large_bytes);
+    account(-(int64_t)span->page_count, 0, -(int64_t)span->large_bytes);
 
     tri_lock(&tri_heap_pages.lock);
     tri_page_alloc_free(&tri_heap_pages.alloc, page, span->page_count);

@@ -55,16 +55,27 @@ size_t tri_heap_scavenge(size_t bytes);
 void tri_heap_each_span(void (*visit)(struct tri_span *span, void *arg),
                         void *arg);
 
-/* Bytes, all atomic, readable by anyone at any time. */
+/* All atomic, readable by anyone at any time.  Free memory is what is left:
+ * tri_heap_free_bytes. */
 struct tri_heap_stats {
-    TRI_ATOMIC(int64_t) reserved; /* address space of the heap in use so far */
-    TRI_ATOMIC(int64_t) in_use_pages;   /* pages of spans in use */
-    TRI_ATOMIC(int64_t) free_bytes;     /* pages backed, in no span */
-    TRI_ATOMIC(int64_t) released_bytes; /* pages given back, or never used */
+    TRI_ATOMIC(int64_t) in_use_pages; /* pages of spans in use */
     TRI_ATOMIC(int64_t) span_count;
-    TRI_ATOMIC(int64_t) large_bytes; /* in large spans: sum of large_bytes */
+    TRI_ATOMIC(int64_t) large_bytes;    /* in large spans: sum of large_bytes */
+    TRI_ATOMIC(int64_t) reserved;       /* bytes: address space in use so far */
+    TRI_ATOMIC(int64_t) released_bytes; /* pages given back, or never used */
 } TRI_CACHE_ALIGNED;
 extern struct tri_heap_stats tri_heap_stats;
+
+/* Bytes that are backed by memory and in no span. */
+static inline int64_t
+tri_heap_free_bytes(void)
+{
+    struct tri_heap_stats *stats = &tri_heap_stats;
+    /* Relaxed: exact only when nobody allocates, and then it is. */
+    return tri_load_relaxed(&stats->reserved)
+         - tri_load_relaxed(&stats->released_bytes)
+         - (tri_load_relaxed(&stats->in_use_pages) << TRI_PAGE_SHIFT);
+}
 
 void tri_heap_init(void);
 

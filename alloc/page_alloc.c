@@ -73,25 +73,29 @@ tri_page_alloc_init(struct tri_page_alloc *alloc, void *tables,
 
 /* ---- summaries ------------------------------------------------------------ */
 
-/* The summary of a block of eight entries, each covering 1 << log pages. */
+/*
+ * The summary of a block of eight entries, each covering 1 << log pages.  Those
+ * cover less than a root entry, so none has the packed form of 2^21 pages.
+ */
 static uint64_t
 merge(const uint64_t entries[BLOCK], uint32_t log)
 {
-    uint32_t full = UINT32_C(1) << log;
-    struct tri_page_sum sum = { tri_page_sum_start(entries[0]),
-                                tri_page_sum_longest(entries[0]),
-                                tri_page_sum_end(entries[0]) };
-    for (uint32_t i = 1; i < BLOCK; i++) {
+    const uint32_t mask = TRI_SUM_MAX - 1;
+    const uint32_t full = UINT32_C(1) << log;
+    struct tri_page_sum sum = { 0, 0, 0 };
+    for (uint32_t i = 0; i < BLOCK; i++) {
         uint64_t entry = entries[i];
-        uint32_t start = tri_page_sum_start(entry);
-        uint32_t longest = tri_page_sum_longest(entry);
+        uint32_t start = (uint32_t)entry & mask;
+        uint32_t longest = (uint32_t)(entry >> TRI_SUM_BITS) & mask;
+        uint32_t end = (uint32_t)(entry >> 2 * TRI_SUM_BITS);
+        uint32_t across = sum.end + start;
         if (sum.start == i << log)
             sum.start += start;
-        if (sum.end + start > sum.longest)
-            sum.longest = sum.end + start;
-        if (longest > sum.longest)
+        if (longest < across)
+            longest = across;
+        if (sum.longest < longest)
             sum.longest = longest;
-        sum.end = start == full ? sum.end + full : tri_page_sum_end(entry);
+        sum.end = start == full ? across : end;
     }
     return tri_page_sum_pack(sum);
 }
@@ -122,19 +126,26 @@ summarize_chunk(struct tri_page_alloc *alloc, size_t chunk)
         tri_page_sum_pack(tri_page_bits_summarize(&alloc->chunks[chunk].used));
 }
 
-/* The bits of [page, page + count) all became used, or all free. */
-static void
-update(struct tri_page_alloc *alloc, size_t page, size_t count, bool used)
+/* Part of a chunk became free: its runs can only have grown, so only the one
+ * around the part is looked at. */
+static inline void
+note_freed(struct tri_page_alloc *alloc, size_t chunk, uint32_t first,
+           uint32_t count)
 {
-    size_t first = page / TRI_CHUNK_PAGES;
-    size_t last = (page + count - 1) / TRI_CHUNK_PAGES;
-    summarize_chunk(alloc, first);
-    if (first != last) {
-        for (size_t chunk = first + 1; chunk < last; chunk++)
-            alloc->summary[LEAF][chunk] = used ? 0 : TRI_CHUNK_SUM_FREE;
-        summarize_chunk(alloc, last);
-    }
-    update_above(alloc, first, last);
+    uint64_t old = alloc->summary[LEAF][chunk];
+    uint32_t end = 0;
+    uint32_t begin = tri_page_bits_run_around(&alloc->chunks[chunk].used, first,
+                                              count, &end);
+    struct tri_page_sum sum = { tri_page_sum_start(old),
+                                tri_page_sum_longest(old),
+                                tri_page_sum_end(old) };
+    if (begin == 0)
+        sum.start = end;
+    if (end == TRI_CHUNK_PAGES)
+        sum.end = end - begin;
+    if (end - begin > sum.longest)
+        sum.longest = end - begin;
+    alloc->summary[LEAF][chunk] = tri_page_sum_pack(sum);
 }
 
 /* ---- search ---------------------------------------------------------------- */
@@ -286,6 +297,7 @@ tri_page_alloc_grow(struct tri_page_alloc *alloc, size_t page, size_t count)
 
 /* The pages of a run that lie in one chunk. */
 struct part {
+    size_t number; /* of the chunk */
     struct tri_page_chunk *chunk;
     uint32_t first;
     uint32_t count;
@@ -298,7 +310,8 @@ next_part(const struct tri_page_alloc *alloc, size_t *page, size_t *count,
 {
     if (*count == 0)
         return false;
-    part->chunk = &alloc->chunks[*page / TRI_CHUNK_PAGES];
+    part->number = *page / TRI_CHUNK_PAGES;
+    part->chunk = &alloc->chunks[part->number];
     part->first = (uint32_t)(*page % TRI_CHUNK_PAGES);
     part->count = min_u32(*count, TRI_CHUNK_PAGES - part->first);
     *page += part->count;
@@ -319,8 +332,13 @@ set_used(struct tri_page_alloc *alloc, size_t page, size_t count)
             tri_page_bits_count(&part.chunk->released, part.first, part.count);
         tri_page_bits_set(&part.chunk->used, part.first, part.count);
         tri_page_bits_clear(&part.chunk->released, part.first, part.count);
+        if (part.count == TRI_CHUNK_PAGES)
+            alloc->summary[LEAF][part.number] = 0;
+        else
+            summarize_chunk(alloc, part.number);
     }
-    update(alloc, page, count, true);
+    update_above(alloc, page / TRI_CHUNK_PAGES,
+                 (page + count - 1) / TRI_CHUNK_PAGES);
     return released;
 }
 
@@ -338,8 +356,10 @@ set_free(struct tri_page_alloc *alloc, size_t page, size_t count, bool released)
         tri_page_bits_clear(&part.chunk->used, part.first, part.count);
         if (released)
             tri_page_bits_set(&part.chunk->released, part.first, part.count);
+        note_freed(alloc, part.number, part.first, part.count);
     }
-    update(alloc, page, count, false);
+    update_above(alloc, page / TRI_CHUNK_PAGES,
+                 (page + count - 1) / TRI_CHUNK_PAGES);
     if (page < alloc->search)
         alloc->search = page;
     if (!released && page + count > alloc->backed_end)

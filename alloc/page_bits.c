@@ -120,6 +120,33 @@ tri_page_bits_count(const struct tri_page_bits *bits, uint32_t first,
     return total;
 }
 
+uint32_t
+tri_page_bits_run_around(const struct tri_page_bits *bits, uint32_t first,
+                         uint32_t count, uint32_t *end)
+{
+    uint32_t low = first;
+    while (low > 0) {
+        uint32_t below = (low - 1) % 64 + 1; /* bits of the word below low */
+        uint64_t word = bits->word[(low - 1) / 64] << (64 - below);
+        if (word != 0) {
+            low -= tri_bits_leading(word);
+            break;
+        }
+        low -= below;
+    }
+    uint32_t high = first + count;
+    while (high < TRI_CHUNK_PAGES) {
+        uint64_t word = bits->word[high / 64] >> (high % 64);
+        if (word != 0) {
+            high += tri_bits_trailing(word);
+            break;
+        }
+        high += 64 - high % 64;
+    }
+    *end = high;
+    return low;
+}
+
 /* Pages of a 2 MiB huge page; a chunk holds two. */
 #define HUGE_PAGES 256u
 

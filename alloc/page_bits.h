@@ -94,6 +94,12 @@ void tri_page_bits_clear(struct tri_page_bits *bits, uint32_t first,
 uint32_t tri_page_bits_count(const struct tri_page_bits *bits, uint32_t first,
                              uint32_t count);
 
+/* The whole run of clear bits around [first, first + count), which is clear:
+ * where it begins, and its end in *end. */
+uint32_t tri_page_bits_run_around(const struct tri_page_bits *bits,
+                                  uint32_t first, uint32_t count,
+                                  uint32_t *end);
+
 /*
  * The highest run of pages that are free and backed, cut to its upper `max`
  * pages: its first page, and its length in *count; TRI_CHUNK_NONE if there is

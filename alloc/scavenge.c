@@ -45,9 +45,7 @@ tri_heap_scavenge(size_t bytes)
         tri_os_release((void *)tri_space_page_address(page),
                        count << TRI_PAGE_SHIFT);
         size_t released = backed << TRI_PAGE_SHIFT;
-        /* Relaxed: statistics.  Before the pages can be used again, so that
-         * the sums never show more than there is. */
-        tri_sub_relaxed(&tri_heap_stats.free_bytes, (int64_t)released);
+        /* Relaxed: a statistic. */
         tri_add_relaxed(&tri_heap_stats.released_bytes, (int64_t)released);
         tri_lock(&tri_heap_pages.lock);
         tri_page_alloc_put_released(&tri_heap_pages.alloc, page, count);

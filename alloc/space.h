@@ -34,13 +34,13 @@
 struct tri_span;
 
 struct tri_heap_space {
-    uintptr_t base;                            /* [c] TRI_ARENA_BYTES aligned */
-    size_t bytes;                              /* [c] reserved */
-    TRI_ATOMIC(uint8_t) * page_kind;           /* [a] */
-    TRI_ATOMIC(struct tri_span *) * page_span; /* [a] */
-    uint8_t *mark_tables[TRI_MARK_TABLES];     /* [c] by shift - 3 */
-    uint8_t *alloc_tables[TRI_MARK_TABLES];    /* [c] */
-    void *page_alloc_tables;                   /* [c] for alloc/page_alloc.h */
+    uintptr_t base;                           /* [c] TRI_ARENA_BYTES aligned */
+    size_t bytes;                             /* [c] reserved */
+    TRI_ATOMIC(uint8_t) *page_kind;           /* [a] */
+    TRI_ATOMIC(struct tri_span *) *page_span; /* [a] */
+    uint8_t *mark_tables[TRI_MARK_TABLES];    /* [c] by shift - 3 */
+    uint8_t *alloc_tables[TRI_MARK_TABLES];   /* [c] */
+    void *page_alloc_tables;                  /* [c] for alloc/page_alloc.h */
     size_t committed; /* [heap lock] bytes of the heap made usable */
 };
 

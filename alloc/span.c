@@ -16,14 +16,14 @@ tail_bits(const struct tri_span *span)
     return used == 0 ? 0 : UINT64_MAX << used;
 }
 
-static inline TRI_ATOMIC(uint64_t)
-    * alloc_word(const struct tri_span *span, uint32_t w)
+static inline TRI_ATOMIC(uint64_t) *
+alloc_word(const struct tri_span *span, uint32_t w)
 {
     return tri_atomic_cast(uint64_t, &span->alloc_bits[w]);
 }
 
-static inline TRI_ATOMIC(uint64_t)
-    * mark_word(const struct tri_span *span, uint32_t w)
+static inline TRI_ATOMIC(uint64_t) *
+mark_word(const struct tri_span *span, uint32_t w)
 {
     return tri_atomic_cast(uint64_t, &span->mark_bits[w]);
 }

@@ -62,7 +62,8 @@ block_free(struct block *block)
     tri_lfstack_push(&free_blocks, &block->node);
 }
 
-static TRI_ATOMIC(struct block *) * spine_entry(void *spine, uint32_t i)
+static TRI_ATOMIC(struct block *) *
+spine_entry(void *spine, uint32_t i)
 {
     return (TRI_ATOMIC(struct block *) *)spine + i;
 }

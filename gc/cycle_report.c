@@ -56,7 +56,7 @@ mapped_bytes(void)
 {
     return tri_load_relaxed(&tri_heap_stats.in_use_pages)
              * (int64_t)TRI_PAGE_BYTES
-         + tri_load_relaxed(&tri_heap_stats.free_bytes);
+         + tri_heap_free_bytes();
 }
 
 void

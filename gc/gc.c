@@ -88,6 +88,8 @@ tri_gc_p_retire(struct tri_gc_p *p)
 {
     TRI_CHECK(tri_gc_phase() == TRI_GC_OFF && tri_host_world_stopped(),
               "T-003: a P is destroyed only in phase off, world stopped");
+    if (p->retired)
+        return; /* destroyed, made again, and never held since */
     tri_sweep_flush_stale(p);
     tri_sweep_flush_all(p);
     tri_heap_flush_pages(&p->mcache.pages);

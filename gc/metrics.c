@@ -96,7 +96,7 @@ READER(cpu_dedicated,
 READER(cpu_idle, seconds(tri_cycle_worker_ns_total(TRI_WORKER_IDLE)))
 READER(memory_objects, tri_load_relaxed(&tri_collector.heap_live_bytes))
 READER(memory_unused, unused_bytes())
-READER(memory_free, tri_load_relaxed(&tri_heap_stats.free_bytes))
+READER(memory_free, tri_heap_free_bytes())
 READER(memory_released, tri_load_relaxed(&tri_heap_stats.released_bytes))
 READER(memory_metadata, tri_persist_bytes())
 READER(memory_total, (double)pages_bytes() + memory_free() + memory_released()

@@ -20,3 +20,5 @@ tri_test(alloc_span_set LAYERS alloc SOURCES stress/alloc_span_set.c
          LABELS stress sanitize smoke PROCESSORS 2)
 tri_test(alloc_heap_threads LAYERS alloc SOURCES stress/alloc_heap_threads.c
          LABELS stress sanitize smoke PROCESSORS 2)
+tri_test(alloc_cost LAYERS alloc SOURCES stress/alloc_cost.c
+         LABELS stress smoke PROCESSORS 2)

@@ -12,3 +12,5 @@ tri_test(special_life LAYERS alloc LABELS unit fault crash sanitize
          SOURCES unit/special_life.c ${specials})
 tri_test(special_race LAYERS alloc LABELS stress sanitize TIMEOUT 120
          PROCESSORS 2 SOURCES stress/special_race.c ${specials})
+tri_test(special_cost LAYERS alloc LABELS unit smoke
+         SOURCES unit/special_cost.c ${specials})

@@ -128,7 +128,7 @@ TEST(spans_have_one_owner_each_and_every_page_is_accounted_for)
     EXPECT(tri_load(&made) > 1000 && tri_load(&clean) > 10);
     while (tri_heap_scavenge(SIZE_MAX / 2) != 0)
         ;
-    EXPECT_EQ(tri_load(&tri_heap_stats.free_bytes), 0);
+    EXPECT_EQ(tri_heap_free_bytes(), 0);
 }
 
 TEST_MAIN

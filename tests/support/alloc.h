@@ -72,7 +72,7 @@ heap_check(void)
     EXPECT_EQ(used, count.pages);
     EXPECT_EQ(tri_load(&tri_heap_stats.reserved), (int64_t)alloc->end * page);
     EXPECT_EQ(tri_load(&tri_heap_stats.released_bytes), released * page);
-    EXPECT_EQ(tri_load(&tri_heap_stats.free_bytes),
+    EXPECT_EQ(tri_heap_free_bytes(),
               ((int64_t)alloc->end - used - released) * page);
 }
 

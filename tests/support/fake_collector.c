@@ -166,7 +166,7 @@ tri_host_current_g(void)
 uint64_t
 tri_host_goid(void)
 {
-    return (uint64_t)tri_os_tid();
+    return my_p == NULL ? 0 : (uint64_t)my_p->index + 1;
 }
 
 void

@@ -146,19 +146,19 @@ TEST(what_is_released_is_counted_and_reads_as_zero)
     heap_begin();
     while (tri_heap_scavenge(SIZE_MAX / 2) != 0)
         ;
-    EXPECT_EQ(tri_load(&tri_heap_stats.free_bytes), 0);
+    EXPECT_EQ(tri_heap_free_bytes(), 0);
     heap_check();
     struct tri_span *span =
         tri_heap_alloc_span(TRI_KIND_LARGE_NOSCAN, 8 << 20, 0, NULL);
     EXPECT(!span->need_zero && all_zero(span));
     soil(span);
     span_drop(span);
-    EXPECT_EQ(tri_load(&tri_heap_stats.free_bytes), 8 << 20);
+    EXPECT_EQ(tri_heap_free_bytes(), 8 << 20);
     heap_check();
 
     size_t part = tri_heap_scavenge(100000);
     EXPECT(part >= 100000 && part <= 100000 + (2u << 20));
-    EXPECT_EQ(tri_load(&tri_heap_stats.free_bytes), (8 << 20) - (int64_t)part);
+    EXPECT_EQ(tri_heap_free_bytes(), (8 << 20) - (int64_t)part);
     heap_check();
     EXPECT_EQ(tri_heap_scavenge(SIZE_MAX / 2), (8u << 20) - part);
     EXPECT_EQ(tri_heap_scavenge(SIZE_MAX / 2), 0);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/os.h"
+#include "base/persist.h"
 #include "tests/support/alloc.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -71,10 +72,12 @@ begin_with_too_little(void)
 static void
 begin_with_little(void)
 {
-    /* Heap and tables of 2 GiB do not fit, those of 1 GiB do. */
-    limit_address_space((size_t)2 << 30);
+    /* The heap of 2 GiB fits, but not its tables: they take an 1/16 of it. */
+    size_t before = address_space();
+    limit_address_space(((size_t)2 << 30) + ((size_t)70 << 20));
     heap_begin();
     EXPECT_EQ(tri_space.bytes, (size_t)1 << 30);
+    EXPECT(address_space() - before < tri_space.bytes / 16 * 18);
     struct tri_span *span = tri_heap_alloc_span(1, 0, 0, NULL);
     EXPECT(span != NULL);
     memset((void *)span->base, 1, TRI_PAGE_BYTES);
@@ -203,6 +206,80 @@ fail_every_call(void)
 TEST(memory_call_number_n_may_fail_for_every_n)
 {
     in_child(fail_every_call);
+}
+
+/*
+ * There are pages, but no struct for the span.  32 spans over `pages` pages, made
+ * beforehand, decide whether a window of 64 pages and a handful of 32 structs
+ * run out together or not when the structs' memory is refused.
+ */
+static void
+fail_the_struct(size_t pages)
+{
+    heap_begin();
+    /* Grow, so that the only memory call left is the structs'. */
+    span_drop(tri_heap_alloc_span(TRI_KIND_LARGE_NOSCAN, 64 << 20, 0, NULL));
+    for (size_t i = 0; i < 32; i++)
+        fault_spans[fault_count++] = tri_heap_alloc_span(
+            TRI_KIND_LARGE_NOSCAN, (i == 0 ? pages - 31 : 1) * TRI_PAGE_BYTES,
+            0, NULL);
+    while (tri_heap_scavenge(SIZE_MAX / 2) != 0)
+        ;
+    struct tri_page_cache cache = { 0 };
+    tri_store(&tri_os_fail_countdown, 1);
+    struct tri_span *span;
+    while ((span = tri_heap_alloc_span(1, 0, 0, &cache)) != NULL)
+        fault_spans[fault_count++] = span;
+    EXPECT_EQ(tri_load(&tri_os_fail_countdown), 0);
+    EXPECT(fault_count > 1000 && fault_count < 8000);
+    EXPECT_EQ(cache.window.free != 0, pages == 64);
+
+    span = tri_heap_alloc_span(1, 0, 0, &cache);
+    EXPECT(span != NULL); /* it was that one time */
+    span_drop(span);
+    tri_heap_flush_pages(&cache);
+    heap_check();
+    while (fault_count > 0)
+        span_drop(fault_spans[--fault_count]);
+    heap_check();
+}
+
+static void
+fail_the_struct_with_an_empty_window(void)
+{
+    fail_the_struct(32);
+}
+
+static void
+fail_the_struct_with_pages_in_hand(void)
+{
+    fail_the_struct(64);
+}
+
+TEST(pages_without_a_struct_for_their_span_go_back)
+{
+    in_child(fail_the_struct_with_an_empty_window);
+    in_child(fail_the_struct_with_pages_in_hand);
+}
+
+static void
+fail_often(void)
+{
+    heap_begin();
+    struct tri_span *span = tri_heap_alloc_span(1, 0, 0, NULL);
+    size_t bytes = tri_persist_bytes();
+    for (int i = 0; i < 10000; i++)
+        EXPECT(
+            tri_heap_alloc_span(TRI_KIND_LARGE_SCAN, tri_space.bytes, 0, NULL)
+            == NULL);
+    EXPECT_EQ(tri_persist_bytes(), bytes);
+    span_drop(span);
+    heap_check();
+}
+
+TEST(failures_cost_no_memory)
+{
+    in_child(fail_often);
 }
 
 static uint32_t fail_at;
