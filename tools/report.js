@@ -1011,7 +1011,8 @@ function heading(models) {
     return [h("h1", {}, "No run to show")];
   }
   document.title = titleOf(first) + " – Tricolor report";
-  const name = several ? `${models.length} runs` : titleOf(first);
+  const count = models.filter((model) => model.run).length;
+  const name = several ? `${count} runs` : titleOf(first);
   return [h("h1", {}, name), several ? null : lead(first),
     several ? null : verdict(first)];
 }

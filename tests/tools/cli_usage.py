@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""tests/tools/cli_usage.py: wrong usage is status 2 and one line that says
+what was wrong, with the nearest valid name (CLI-1), and nothing is done."""
+
+import os
+import sys
+
+from tool_common import Scratch, expect, run
+
+TRICOLOR = sys.argv[1]
+INDEX = ["run", "index", "-p", "dir=/usr/share/common-licenses"]
+
+# (arguments, words the line must have)
+WRONG = [
+    ([], ["which command"]),
+    (["rum"], ["'rum'", "nearest", "'run'"]),
+    (["lst"], ["'list'"]),
+    (["run"], ["which workload"]),
+    (["run", "indx", "-p", "dir=/"], ["'indx'", "'index'"]),
+    (["run", "index"], ["needs -p dir="]),
+    (["run", "index", "other", "-p", "dir=/"], ["other"]),
+    (["run", "index", "-p", "dri=/"], ["'dri'", "'dir'"]),
+    (["run", "index", "-p", "dir"], ["key=value"]),
+    (INDEX + ["-p", "top=many"], ["'top'", "'many'"]),
+    (INDEX + ["-p", "top=-1"], ["'top'", "from 0"]),
+    (INDEX + ["-p", "dir=/etc"], ["'dir'", "twice"]),
+    (INDEX + ["--procs", "none"], ["--procs", "none"]),
+    (INDEX + ["--procs", "0"], ["--procs"]),
+    (INDEX + ["--gc", "some"], ["--gc", "some"]),
+    (INDEX + ["--memory-limit", "12parsec"], ["--memory-limit", "12parsec"]),
+    (INDEX + ["--debug", "gctrcae=1"], ["gctrcae", "gctrace"]),
+    (INDEX + ["--debug", "gctrace"], ["--debug"]),
+    (INDEX + ["--seed", "x"], ["--seed"]),
+    (INDEX + ["--repeat", "0"], ["--repeat"]),
+    (INDEX + ["--repeat"], ["'--repeat'", "needs a value"]),
+    (INDEX + ["--progress", "allways"], ["allways", "'always'"]),
+    (INDEX + ["--porcs", "2"], ["'--porcs'", "'--procs'"]),
+    (INDEX + ["--trace"], ["--trace needs --out"]),
+    (INDEX + ["--events", "core"], ["--events needs --trace"]),
+    (INDEX + ["-q"], ["'-q'"]),
+    (["run", "index", "-p", "dir=/no/such/place"], ["/no/such/place"]),
+    (["list", "--jsno"], ["'--jsno'", "'--json'"]),
+    (["list", "index"], ["index"]),
+    (["report"], ["which run"]),
+    (["report", "/no/such/place"], ["/no/such/place"]),
+    (["compare", "a.json"], ["two files"]),
+    (["compare", "/no/a.json", "/no/b.json"], ["/no/a.json"]),
+    (["doctor", "now"], ["now"]),
+]
+
+RIGHT = [["--help"], ["--version"], ["list"], ["list", "--json"],
+         ["run", "--help"], ["doctor"], ["doctor", "--json"]]
+
+for arguments, words in WRONG:
+    done = run([TRICOLOR, *arguments], 2)
+    line = done.stderr.decode()
+    what = f"tricolor {' '.join(arguments)}: {line!r}"
+    expect(line.count("\n") == 1 and line.endswith("\n"), f"{what}: one line?")
+    expect(done.stdout == b"", f"{what}: and it printed a result")
+    for word in words:
+        expect(word in line, f"{what}: no {word!r} in it")
+
+for arguments in RIGHT:
+    done = run([TRICOLOR, *arguments])
+    expect(done.stderr == b"" and done.stdout != b"",
+           f"tricolor {' '.join(arguments)}: {done.stderr!r}")
+
+# An option is one thing in all three places: the environment is refused too.
+done = run([TRICOLOR, *INDEX], 2, env={"TRI_GC": "some"})
+expect(b"TRI_GC" in done.stderr, f"TRI_GC=some: {done.stderr!r}")
+# ... and the flag wins over it.
+run([TRICOLOR, *INDEX, "--gc", "50"], env={"TRI_GC": "some"})
+
+with Scratch() as place:
+    file = os.path.join(place, "file")
+    with open(file, "w", encoding="ascii"):
+        pass
+    done = run([TRICOLOR, *INDEX, "--out", file], 3)
+    expect(b"cannot make the directory" in done.stderr, f"{done.stderr!r}")
+print("ok")
