@@ -43,7 +43,7 @@ tri_bits_leading(uint64_t word)
 static inline uint64_t
 tri_bits_mask(uint32_t first, uint32_t count)
 {
-    return UINT64_MAX >> (64 - count) << first;
+    return UINT64_MAX >> (64 - count) % 64 << first;
 }
 
 /*

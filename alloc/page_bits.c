@@ -165,30 +165,16 @@ uint32_t
 tri_page_chunk_find_backed(const struct tri_page_chunk *chunk, uint32_t max,
                            uint32_t *count)
 {
-    /* The top word with a candidate, and the end of its highest run. */
-    uint32_t w = TRI_CHUNK_WORDS;
-    uint64_t backed = 0;
-    while (w > 0 && backed == 0) {
-        w--;
-        backed = ~(chunk->used.word[w] | chunk->released.word[w]);
+    struct tri_page_bits busy; /* used, or nothing to release */
+    uint32_t end = 0;
+    for (uint32_t w = 0; w < TRI_CHUNK_WORDS; w++) {
+        busy.word[w] = chunk->used.word[w] | chunk->released.word[w];
+        if (busy.word[w] != UINT64_MAX)
+            end = w * 64 + 64 - tri_bits_leading(~busy.word[w]);
     }
-    if (backed == 0)
+    if (end == 0)
         return TRI_CHUNK_NONE;
-    uint32_t end = w * 64 + 64 - tri_bits_leading(backed);
-
-    /* Its start, at most `max` below. */
-    uint32_t first = end;
-    for (;;) {
-        uint32_t bit = (first - 1) % 64;
-        uint32_t n = tri_bits_leading(~(backed << (63 - bit)));
-        first -= n;
-        if (n != bit + 1 || first == 0 || end - first > max)
-            break;
-        w--;
-        backed = ~(chunk->used.word[w] | chunk->released.word[w]);
-        if (backed >> 63 == 0)
-            break;
-    }
+    uint32_t first = tri_page_bits_run_around(&busy, end - 1, 1, &end);
     if (end - first > max)
         first = keep_huge_page_whole(chunk, end - max);
     *count = end - first;

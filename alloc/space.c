@@ -10,6 +10,7 @@
 
 #include "alloc/page_alloc.h"
 #include "base/check.h"
+#include "base/option.h"
 #include "base/os.h"
 
 struct tri_heap_space tri_space;
@@ -115,7 +116,7 @@ tri_heap_space_init(void)
         tri_space.alloc_tables[i] = address[5 + 2 * i];
     }
     /* The advice stays with the mapping as its parts become usable. */
-    tri_os_huge_pages(address[0], bytes, true);
+    tri_os_huge_pages(address[0], bytes, tri_debug.hugepages != 0);
     return 0;
 }
 

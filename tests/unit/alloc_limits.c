@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/option.h"
 #include "base/os.h"
 #include "base/persist.h"
 #include "tests/support/alloc.h"
@@ -43,11 +44,11 @@ static size_t
 address_space(void)
 {
     FILE *file = fopen("/proc/self/statm", "r");
-    size_t pages = 0;
+    char line[256] = "";
     EXPECT(file != NULL);
-    EXPECT_EQ(fscanf(file, "%zu", &pages), 1);
+    EXPECT(fgets(line, sizeof(line), file) != NULL);
     fclose(file);
-    return pages * 4096;
+    return strtoul(line, NULL, 10) * 4096;
 }
 
 /* Leaves `bytes` of address space beyond what is used. */
@@ -280,6 +281,61 @@ fail_often(void)
 TEST(failures_cost_no_memory)
 {
     in_child(fail_often);
+}
+
+/* The flags of the mapping the heap begins with: "rd wr ... hg". */
+static void
+heap_flags(char *flags, size_t bytes)
+{
+    char line[512];
+    FILE *file = fopen("/proc/self/smaps", "r");
+    EXPECT(file != NULL);
+    bool here = false;
+    flags[0] = 0;
+    while (flags[0] == 0 && fgets(line, sizeof(line), file) != NULL) {
+        char *after = line;
+        uintptr_t from = strtoul(line, &after, 16);
+        if (*after == '-')
+            here = from == tri_space.base;
+        if (here && strncmp(line, "VmFlags:", 8) == 0)
+            snprintf(flags, bytes, "%s", line + 8);
+    }
+    fclose(file);
+    EXPECT(flags[0] != 0);
+}
+
+static void
+expect_advice(bool want)
+{
+    char flags[512];
+    tri_debug.hugepages = want;
+    heap_begin();
+    EXPECT(tri_heap_alloc_span(1, 0, 0, NULL) != NULL); /* commits a part */
+    heap_flags(flags, sizeof(flags));
+    EXPECT(strstr(flags, " wr") != NULL);
+    EXPECT(strstr(flags, want ? " hg" : " nh") != NULL);
+}
+
+static void
+expect_huge(void)
+{
+    expect_advice(true);
+}
+
+static void
+expect_small(void)
+{
+    expect_advice(false);
+}
+
+TEST(huge_pages_are_advised_unless_switched_off)
+{
+    if (access("/sys/kernel/mm/transparent_hugepage/enabled", F_OK) != 0) {
+        test_skip("this kernel has no transparent huge pages");
+        return;
+    }
+    in_child(expect_huge);
+    in_child(expect_small);
 }
 
 static uint32_t fail_at;

@@ -143,6 +143,22 @@ sweep(struct tri_span *span, struct model *model)
     EXPECT_EQ(span->free_word, 0);
 }
 
+/* The next word into the cache; false: the span is full, and so is the model. */
+static bool
+next_word(struct tri_span *span, struct tri_slot_cache *slots,
+          const struct model *model)
+{
+    uint32_t before = span->used_count;
+    uint32_t taken = 0;
+    if (!tri_span_take_word(span, slots, &taken)) {
+        EXPECT_EQ(model->out_count, span->slot_count);
+        return false;
+    }
+    EXPECT_EQ(taken, __builtin_popcountll(slots->free));
+    EXPECT_EQ(span->used_count, before + taken);
+    return true;
+}
+
 /* Allocates from a cached span until `left` slots were handed out or it is
  * full. */
 static void
@@ -150,17 +166,9 @@ allocate(struct tri_mcache *cache, struct tri_span *span, struct model *model,
          uint64_t left)
 {
     struct tri_slot_cache *slots = &cache->slots.slot[span->kind];
-    while (left-- > 0) {
-        if (slots->free == 0) {
-            uint32_t before = span->used_count;
-            uint32_t taken = 0;
-            if (!tri_span_take_word(span, slots, &taken)) {
-                EXPECT_EQ(model->out_count, span->slot_count);
-                return;
-            }
-            EXPECT_EQ(taken, __builtin_popcountll(slots->free));
-            EXPECT_EQ(span->used_count, before + taken);
-        }
+    for (; left > 0; left--) {
+        if (slots->free == 0 && !next_word(span, slots, model))
+            return;
         hand_out(span, slots, model);
     }
 }
