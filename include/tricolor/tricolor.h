@@ -41,7 +41,7 @@ extern "C" {
 #endif
 
 /* Inline here, and an exported symbol of the library too. */
-#define TRI_INLINE_API inline
+#define TRI_INLINE_API TRI_API inline
 
 /* ---- start and stop ---------------------------------------------------- */
 

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* runtime/api.c: public entry points: who calls, with what; then the work is
+ * somebody else's. */
+#include <tricolor/tricolor.h>
+
+#include "base/check.h"
+#include "base/format.h"
+#include "base/option.h"
+#include "gc/gc.h"
+#include "runtime/sched.h"
+
+TRI_API const char *
+tri_version(void)
+{
+    return TRI_VERSION;
+}
+
+/* ---- goroutines ------------------------------------------------------------ */
+
+TRI_API void
+tri_go(void (*fn)(void *), void *arg)
+{
+    tri_check_caller("tri_go");
+    if (fn == NULL)
+        tri_panic("tri_go: the function is NULL; give it what to run");
+    tri_spawn(fn, arg, NULL, 0);
+    tri_schedpoint();
+}
+
+static bool
+commit_never(struct tri_g *g, void *arg)
+{
+    (void)g, (void)arg;
+    return true;
+}
+
+TRI_API void
+tri_exit(void)
+{
+    tri_check_caller("tri_exit");
+    struct tri_g *g = tri_local_g();
+    if (g->bound != NULL)
+        tri_panic("tri_exit: this is an attached thread, not a goroutine; "
+                  "detach it and return from its function");
+    if (g->is_main)
+        for (;;)
+            tri_park(commit_never, NULL, "main has called tri_exit");
+    tri_g_exit();
+}
+
+TRI_API uint64_t
+tri_goid(void)
+{
+    tri_check_caller("tri_goid");
+    return tri_local_g()->id;
+}
+
+TRI_API void
+tri_safepoint(void)
+{
+    tri_check_caller("tri_safepoint");
+    if (tri_m_asked(tri_local_m())) {
+        tri_enter();
+        tri_m_note_request();
+        tri_leave();
+    }
+}
+
+/* ---- collector ------------------------------------------------------------- */
+
+TRI_API void
+tri_gc(void)
+{
+    tri_check_caller("tri_gc");
+    tri_gc_collect();
+}
+
+TRI_API int
+tri_set_procs(int procs)
+{
+    tri_check_caller("tri_set_procs");
+    return tri_world_set_procs(procs);
+}
+
+TRI_API int
+tri_set_gc_percent(int percent)
+{
+    tri_check_caller("tri_set_gc_percent");
+    return tri_gc_set_percent(percent);
+}
+
+TRI_API int64_t
+tri_set_memory_limit(int64_t bytes)
+{
+    tri_check_caller("tri_set_memory_limit");
+    return tri_gc_set_memory_limit(bytes);
+}
+
+TRI_API int
+tri_root_add(void *start, size_t bytes)
+{
+    tri_check_caller("tri_root_add");
+    return tri_roots_add(start, bytes);
+}
+
+TRI_API int
+tri_root_remove(void *start)
+{
+    tri_check_caller("tri_root_remove");
+    return tri_roots_remove(start);
+}
+
+TRI_API void (*tri_set_panic_handler(void (*fn)(const char *message)))(
+    const char *)
+{
+    return tri_panic_handler_swap(fn);
+}
+
+/* ---- options as they took effect ------------------------------------------- */
+
+TRI_API const char *
+tri_option_get(size_t i, char *value, size_t bytes)
+{
+    static const char *const names[] = { "procs", "gc", "memory_limit",
+                                         "stack_bytes" };
+    switch (i) {
+    case 0:
+        tri_format(value, bytes, "%d", tri_load(&tri_sched.p_count));
+        break;
+    case 1:
+        if (tri_config.gc_percent < 0)
+            tri_format(value, bytes, "off");
+        else
+            tri_format(value, bytes, "%d", tri_config.gc_percent);
+        break;
+    case 2:
+        if (tri_config.memory_limit == INT64_MAX)
+            tri_format(value, bytes, "none");
+        else
+            tri_format(value, bytes, "%lld",
+                       (long long)tri_config.memory_limit);
+        break;
+    case 3:
+        tri_format(value, bytes, "%zu",
+                   tri_stack_bytes() - TRI_STACK_GUARD_BYTES);
+        break;
+    default:
+        return tri_debug_get(i - 4, value, bytes);
+    }
+    return names[i];
+}

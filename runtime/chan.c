@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime/chan.c: channels, as Go's: a ring of elements and two queues of
+ * waiters under one lock.  A channel is one conservatively scanned heap object,
+ * header and ring together; it dies when nobody reaches it.
+ *
+ * An element changes hands directly when its partner waits already: copied to
+ * or from the waiter's own buffer, by tri_copy, whose barrier makes it right
+ * wherever the buffers lie: on a stack the collector has scanned already, in
+ * the heap, or in a global.
+ *
+ *   CHAN-1  All under the channel's lock; a waiter is taken from its queue
+ *           before it is made ready, and its node not touched after that
+ *           (PARK-2).
+ *   CHAN-2  A slot of the ring is shaded before it is cleared (tri_copy of
+ *           zeros); otherwise an element taken from a grey channel to a black
+ *           stack is lost.
+ */
+#include "base/check.h"
+#include "gc/gc.h"
+#include "runtime/sched.h"
+
+/* On the waiter's stack. */
+struct waiter {
+    struct tri_g *g;
+    struct waiter *next;
+    void *element;  /* where to, or from where; NULL: nowhere */
+    bool completed; /* a partner came; false: the channel was closed */
+};
+
+struct queue {
+    struct waiter *head;
+    struct waiter *tail;
+};
+
+/* Keys: [c] constant; [l] lock. */
+struct tri_chan {
+    struct tri_lock lock;
+    uint32_t closed;                 /* [l] */
+    size_t element_bytes;            /* [c] */
+    size_t slot_bytes;               /* [c] element_bytes in whole words */
+    size_t capacity;                 /* [c] */
+    TRI_ATOMIC(size_t) count;        /* [l] to write */
+    size_t first;                    /* [l] the oldest element's slot */
+    struct queue receivers;          /* [l] */
+    struct queue senders;            /* [l] */
+    char ring[];                     /* [l] */
+};
+
+static void
+queue_put(struct queue *queue, struct waiter *waiter)
+{
+    waiter->next = NULL;
+    if (queue->tail == NULL)
+        queue->head = waiter;
+    else
+        queue->tail->next = waiter;
+    queue->tail = waiter;
+}
+
+static struct waiter *
+queue_take(struct queue *queue)
+{
+    struct waiter *waiter = queue->head;
+    if (waiter == NULL)
+        return NULL;
+    queue->head = waiter->next;
+    if (queue->head == NULL)
+        queue->tail = NULL;
+    return waiter;
+}
+
+static bool
+commit_unlock(struct tri_g *g, void *lock)
+{
+    (void)g;
+    tri_unlock(lock);
+    return true;
+}
+
+static bool
+commit_never(struct tri_g *g, void *arg)
+{
+    (void)g, (void)arg;
+    return true;
+}
+
+/* The waiter is out of its queue; the lock is held. */
+static void
+finish(struct waiter *waiter, bool completed)
+{
+    waiter->completed = completed;
+    tri_ready(waiter->g);
+}
+
+static char *
+slot_at(struct tri_chan *chan, size_t i)
+{
+    size_t at = chan->first + i;
+    if (at >= chan->capacity)
+        at -= chan->capacity;
+    return chan->ring + at * chan->slot_bytes;
+}
+
+static void
+copy_element(struct tri_chan *chan, void *to, const void *from)
+{
+    if (to != NULL && chan->element_bytes != 0)
+        tri_copy(to, from, chan->element_bytes);
+}
+
+static void
+clear_element(struct tri_chan *chan, void *slot)
+{
+    /* CHAN-2; inside the lock's section, so that nothing comes between. */
+    tri_gc_shade_range(slot, chan->element_bytes);
+    memset(slot, 0, chan->element_bytes);
+}
+
+static void
+ring_put(struct tri_chan *chan, const void *element)
+{
+    size_t count = tri_load_relaxed(&chan->count); /* relaxed: our lock's */
+    copy_element(chan, slot_at(chan, count), element);
+    tri_store_relaxed(&chan->count, count + 1);
+}
+
+static void
+ring_take(struct tri_chan *chan, void *element)
+{
+    char *slot = slot_at(chan, 0);
+    copy_element(chan, element, slot);
+    clear_element(chan, slot);
+    chan->first = chan->first + 1 == chan->capacity ? 0 : chan->first + 1;
+    tri_store_relaxed(&chan->count, tri_load_relaxed(&chan->count) - 1);
+}
+
+/* ---- API -------------------------------------------------------------------- */
+
+TRI_API struct tri_chan *
+tri_chan_make(size_t element_bytes, size_t capacity)
+{
+    tri_check_caller("tri_chan_make");
+    size_t slot_bytes = (element_bytes + 7) & ~(size_t)7;
+    size_t ring_bytes;
+    if (slot_bytes < element_bytes
+        || __builtin_mul_overflow(slot_bytes, capacity, &ring_bytes)
+        || ring_bytes > PTRDIFF_MAX / 2)
+        tri_panic("tri_chan_make: %zu elements of %zu bytes are more than "
+                  "there is memory; make the channel smaller",
+                  capacity, element_bytes);
+    struct tri_chan *chan =
+        tri_alloc_conservative(sizeof(struct tri_chan) + ring_bytes);
+    tri_lock_init(&chan->lock, TRI_RANK_CHAN);
+    chan->element_bytes = element_bytes;
+    chan->slot_bytes = slot_bytes;
+    chan->capacity = capacity;
+    return chan;
+}
+
+/* With the lock held; true: done. */
+static bool
+send_now(struct tri_chan *chan, const void *element)
+{
+    struct waiter *receiver = queue_take(&chan->receivers);
+    if (receiver != NULL) {
+        copy_element(chan, receiver->element, element);
+        finish(receiver, true);
+        return true;
+    }
+    if (tri_load_relaxed(&chan->count) == chan->capacity)
+        return false;
+    ring_put(chan, element);
+    return true;
+}
+
+static void
+lock_open(struct tri_chan *chan, const char *call)
+{
+    tri_lock(&chan->lock);
+    if (TRI_LIKELY(chan->closed == 0))
+        return;
+    tri_unlock(&chan->lock);
+    tri_panic("%s: the channel at %p is closed; only its last sender should "
+              "close it",
+              call, (void *)chan);
+}
+
+TRI_API void
+tri_chan_send(struct tri_chan *chan, const void *element)
+{
+    tri_check_caller("tri_chan_send");
+    tri_schedpoint();
+    if (chan == NULL)
+        for (;;)
+            tri_park(commit_never, NULL, "send to a NULL channel");
+    lock_open(chan, "tri_chan_send");
+    if (send_now(chan, element)) {
+        tri_unlock(&chan->lock);
+        return;
+    }
+    struct waiter self = { .g = tri_local_g(),
+                           .element = (void *)(uintptr_t)element };
+    queue_put(&chan->senders, &self);
+    tri_park(commit_unlock, &chan->lock, "channel send");
+    tri_keepalive(chan);
+    if (!self.completed)
+        tri_panic("tri_chan_send: the channel at %p was closed while this "
+                  "goroutine waited to send",
+                  (void *)chan);
+}
+
+TRI_API bool
+tri_chan_try_send(struct tri_chan *chan, const void *element)
+{
+    tri_check_caller("tri_chan_try_send");
+    tri_schedpoint();
+    if (chan == NULL)
+        return false;
+    lock_open(chan, "tri_chan_try_send");
+    bool done = send_now(chan, element);
+    tri_unlock(&chan->lock);
+    return done;
+}
+
+/* With the lock held; true: *ok says what came. */
+static bool
+receive_now(struct tri_chan *chan, void *element, bool *ok)
+{
+    struct waiter *sender;
+    *ok = true;
+    if (tri_load_relaxed(&chan->count) > 0) {
+        ring_take(chan, element);
+        sender = queue_take(&chan->senders);
+        if (sender != NULL) { /* the ring was full: its element comes next */
+            ring_put(chan, sender->element);
+            finish(sender, true);
+        }
+        return true;
+    }
+    sender = queue_take(&chan->senders);
+    if (sender != NULL) {
+        copy_element(chan, element, sender->element);
+        finish(sender, true);
+        return true;
+    }
+    if (chan->closed == 0)
+        return false;
+    *ok = false;
+    if (element != NULL)
+        clear_element(chan, element);
+    return true;
+}
+
+TRI_API bool
+tri_chan_recv(struct tri_chan *chan, void *element)
+{
+    tri_check_caller("tri_chan_recv");
+    tri_schedpoint();
+    if (chan == NULL)
+        for (;;)
+            tri_park(commit_never, NULL, "receive from a NULL channel");
+    bool ok;
+    tri_lock(&chan->lock);
+    if (receive_now(chan, element, &ok)) {
+        tri_unlock(&chan->lock);
+        return ok;
+    }
+    struct waiter self = { .g = tri_local_g(), .element = element };
+    queue_put(&chan->receivers, &self);
+    tri_park(commit_unlock, &chan->lock, "channel receive");
+    tri_keepalive(chan);
+    return self.completed;
+}
+
+TRI_API bool
+tri_chan_try_recv(struct tri_chan *chan, void *element, bool *ok)
+{
+    tri_check_caller("tri_chan_try_recv");
+    tri_schedpoint();
+    bool received = false;
+    bool done = false;
+    if (chan != NULL) {
+        tri_lock(&chan->lock);
+        done = receive_now(chan, element, &received);
+        tri_unlock(&chan->lock);
+    }
+    if (ok != NULL)
+        *ok = done && received;
+    return done;
+}
+
+TRI_API void
+tri_chan_close(struct tri_chan *chan)
+{
+    tri_check_caller("tri_chan_close");
+    if (chan == NULL)
+        tri_panic("tri_chan_close: the channel is NULL; make it first");
+    lock_open(chan, "tri_chan_close");
+    chan->closed = 1;
+    struct waiter *waiter;
+    while ((waiter = queue_take(&chan->receivers)) != NULL) {
+        if (waiter->element != NULL)
+            clear_element(chan, waiter->element);
+        finish(waiter, false);
+    }
+    while ((waiter = queue_take(&chan->senders)) != NULL)
+        finish(waiter, false);
+    tri_unlock(&chan->lock);
+}
+
+TRI_API size_t
+tri_chan_len(const struct tri_chan *chan)
+{
+    tri_check_caller("tri_chan_len");
+    if (chan == NULL)
+        return 0;
+    /* Relaxed: a number that is old when it is read. */
+    return tri_load_relaxed(&((struct tri_chan *)(uintptr_t)chan)->count);
+}
+
+TRI_API size_t
+tri_chan_cap(const struct tri_chan *chan)
+{
+    tri_check_caller("tri_chan_cap");
+    return chan == NULL ? 0 : chan->capacity;
+}

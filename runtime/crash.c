@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime/crash.c: what the runtime says when it dies: which goroutine was
+ * running, and that a fault just below a goroutine's stack is an overflow, with
+ * the way to mend it.  Every other fault goes to whoever handled it before us.
+ */
+#include <signal.h>
+#include <ucontext.h>
+
+#include "base/check.h"
+#include "base/format.h"
+#include "base/os.h"
+#include "runtime/crash.h"
+#include "runtime/sched.h"
+
+static struct sigaction before_segv, before_bus;
+
+static void
+say_where(void)
+{
+    struct tri_g *g = tri_local_g();
+    if (g != NULL)
+        tri_print("  in goroutine %llu%s%s\n", (unsigned long long)g->id,
+                  g->name == NULL ? "" : ", the runtime's ",
+                  g->name == NULL ? "" : g->name);
+    else if (tri_local_m() != NULL)
+        tri_print("  in the scheduler of thread %d\n", tri_local_m()->tid);
+}
+
+static bool
+is_overflow(struct tri_g *g, uintptr_t address)
+{
+    return g != NULL && g->bound == NULL
+        && address < g->stack.lo + TRI_OS_PAGE_BYTES
+        && address >= g->stack.lo - TRI_STACK_GUARD_BYTES;
+}
+
+static void
+on_fault(int number, siginfo_t *info, void *context)
+{
+    struct tri_g *g = tri_local_g();
+    if (is_overflow(g, (uintptr_t)info->si_addr)) {
+        tri_enter(); /* nobody shall stop us on the way out */
+        size_t bytes = g->stack.hi - g->stack.lo;
+        tri_print("fatal error: stack overflow in goroutine %llu: its stack "
+                  "is %zu KiB; ask for larger ones with TRI_STACK=%zuKiB or "
+                  "tri_options.stack_bytes\n",
+                  (unsigned long long)g->id, bytes / 1024, bytes / 1024 * 4);
+    }
+    struct sigaction *before = number == SIGBUS ? &before_bus : &before_segv;
+    if ((before->sa_flags & SA_SIGINFO) != 0 && before->sa_sigaction != NULL) {
+        before->sa_sigaction(number, info, context);
+        return;
+    }
+    /* The instruction faults again under whatever was there before. */
+    sigaction(number, before, NULL);
+}
+
+void
+tri_crash_init(void)
+{
+    tri_fatal_hook = say_where;
+    struct sigaction action = { .sa_sigaction = on_fault,
+                                .sa_flags = SA_SIGINFO | SA_ONSTACK };
+    sigfillset(&action.sa_mask);
+    sigaction(SIGSEGV, &action, &before_segv);
+    sigaction(SIGBUS, &action, &before_bus);
+}

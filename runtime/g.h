@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime/g.h: a goroutine.
+ *
+ * States, and who changes them:
+ *
+ *   DEAD ---spawn---> RUNNABLE ---execute---> RUNNING ---exit---> DEAD
+ *                        ^                       |
+ *                        +--ready-- WAITING <-park-+   (yield: RUNNABLE)
+ *
+ * SCAN is a bit beside the state: somebody reads this stack.  It is set only
+ * on RUNNABLE and WAITING; execute waits until it is gone, everything else
+ * carries it along.
+ *
+ *   G-1  `sp` is written before the state leaves RUNNING (release), and a
+ *        scanner sets SCAN (acquire) before it reads `sp`; otherwise the
+ *        words between are lost.
+ *   G-2  RUNNING is entered only by a CAS from RUNNABLE without SCAN;
+ *        otherwise a stack changes under its scanner.
+ *   G-3  G structs are type-stable and stay in the table for ever; a dead one
+ *        is reused under a new id.
+ */
+#ifndef TRI_RUNTIME_G_H
+#define TRI_RUNTIME_G_H
+
+#include "base/atomic.h"
+#include "base/sanitize.h"
+#include "runtime/stack.h"
+
+enum tri_g_state { TRI_G_DEAD, TRI_G_RUNNABLE, TRI_G_RUNNING, TRI_G_WAITING };
+#define TRI_G_SCAN UINT32_C(0x100)
+
+struct tri_m;
+
+/* Keys: [c] constant after birth; [o] its own flow or, while it does not run,
+ * the M that switched it off; [a] atomic; [l] under the scheduler's lock or in
+ * a queue, by the queue's owner. */
+struct tri_g {
+    TRI_ATOMIC(uint32_t) state;     /* [a] enum tri_g_state | TRI_G_SCAN */
+    uint32_t is_main;               /* [c] its end is the program's */
+    uint32_t system;                /* [c] not the program's: no deadlock */
+    uint64_t id;                    /* [c] */
+    void *sp;                       /* [o] saved stack pointer, G-1 */
+    TRI_ATOMIC(struct tri_m *) m;   /* [a] the M that runs it */
+    struct tri_m *bound;            /* [c] attached thread's own; or NULL */
+    struct tri_g *link;             /* [l] next in a queue */
+    struct tri_stack stack;         /* [c] of bound ones: the thread's */
+    struct tri_san san;             /* [o] */
+
+    /* What the scheduler is to do once it is off this stack. */
+    bool (*commit)(struct tri_g *g, void *arg); /* [o] */
+    void *commit_arg;               /* [o] */
+    const char *wait_reason;        /* [o] why it waits */
+    uint64_t spawner;               /* [c] id */
+    const char *name;               /* [c] system goroutines; or NULL */
+    void (*fn)(void *);             /* [c] */
+    int saved_errno;                /* [o] */
+    uint32_t wake_code;             /* what the waker has to say; its protocol */
+    void *wake_arg;                 /* the same */
+};
+
+/* The table of all goroutines ever born: index 0 .. count - 1. */
+size_t tri_g_count(void);
+struct tri_g *tri_g_at(size_t i);
+/* A new entry; NULL: no memory.  In a critical section. */
+struct tri_g *tri_g_new(void);
+
+#endif /* TRI_RUNTIME_G_H */

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime/gc_host.c: what the collector asks of the scheduler (gc/host.h) that
+ * is not defined where it belongs: Ps, stacks, goroutines of its own.
+ */
+#include "base/check.h"
+#include "gc/gc.h"
+#include "runtime/sched.h"
+
+/* ---- Ps ------------------------------------------------------------------- */
+
+int
+tri_host_proc_count(void)
+{
+    /* Relaxed: changes with the world stopped. */
+    return tri_load_relaxed(&tri_sched.p_count);
+}
+
+struct tri_gc_p *
+tri_host_proc(int i)
+{
+    return tri_sched.p[i]->gc;
+}
+
+struct tri_gc_p *
+tri_host_current_p(void)
+{
+    struct tri_p *p = tri_current_p();
+    return p == NULL ? NULL : p->gc;
+}
+
+int
+tri_host_proc_number(void)
+{
+    struct tri_p *p = tri_current_p();
+    return p == NULL ? -1 : p->index;
+}
+
+void
+tri_host_divert_caches(void)
+{
+    TRI_CHECK(tri_world_stopped(), "caches diverted in a running world");
+    for (int32_t i = 0; i < TRI_PROCS_MAX && tri_sched.p[i] != NULL; i++)
+        tri_store(&tri_sched.p[i]->diverted, 1);
+    for (uint32_t i = 0; i < tri_m_count(); i++) {
+        struct tri_m *m = tri_m_at(i);
+        if (tri_load(&m->in_use) != 0 && m->local != NULL)
+            m->local->cache = &tri_cache_none;
+    }
+}
+
+void
+tri_host_restore_cache(void)
+{
+    struct tri_p *p = tri_current_p();
+    tri_store(&p->diverted, 0);
+    tri_local_get()->cache = p->cache;
+}
+
+/* ---- stacks ---------------------------------------------------------------- */
+
+typedef void (*scan_fn)(uintptr_t lo, uintptr_t hi, void *arg);
+
+size_t
+tri_host_stacks_snapshot(void)
+{
+    return tri_g_count();
+}
+
+/* Our own: we are in it, or on the system stack with its registers pushed. */
+static TRI_NOINLINE void
+scan_self(struct tri_m *m, struct tri_g *g, scan_fn scan, void *arg)
+{
+    __builtin_unwind_init();
+    uintptr_t sp = m->system_call_sp != NULL ? (uintptr_t)m->system_call_sp
+                                             : tri_context_sp();
+    scan(sp & ~(uintptr_t)7, g->stack.hi, arg);
+}
+
+static bool
+scan_on_thread(struct tri_m *m, struct tri_g *g, scan_fn scan, void *arg)
+{
+    if (m == tri_local_m()) {
+        scan_self(m, g, scan, arg);
+        return true;
+    }
+    /* The world's stopper has all claims already. */
+    bool mine = !tri_world_stopped();
+    if (mine && !tri_m_stop_one(m))
+        return false;
+    bool there = tri_load(&g->m) == m && tri_load(&m->g) == g;
+    if (there)
+        tri_signal_scan(m, g, scan, arg);
+    if (mine)
+        tri_m_release(m);
+    return there;
+}
+
+bool
+tri_host_stack_scan(size_t i, scan_fn scan, void *arg)
+{
+    struct tri_g *g = tri_g_at(i);
+    uint32_t state = tri_load(&g->state);
+    if (state == TRI_G_DEAD)
+        return true;
+    struct tri_m *m = g->bound != NULL ? g->bound : tri_load(&g->m);
+    if (state == TRI_G_RUNNING || g->bound != NULL)
+        return m != NULL && scan_on_thread(m, g, scan, arg);
+    if ((state & TRI_G_SCAN) != 0)
+        return false;
+    /* G-1, G-2: from here it cannot run.  Acquire pairs with the release of
+     * the scheduler that switched it off. */
+    if (!tri_cas_acq_rel(&g->state, &state, state | TRI_G_SCAN))
+        return false;
+    scan((uintptr_t)g->sp & ~(uintptr_t)7, g->stack.hi, arg);
+    tri_and(&g->state, ~TRI_G_SCAN);
+    return true;
+}
+
+/* A goroutine's argument lies on its stack, an element handed over in a channel
+ * on its waiter's, and timers hold goroutines only: nothing else is ours. */
+void
+tri_host_scan_runtime(scan_fn scan, void *arg)
+{
+    (void)scan, (void)arg;
+}
+
+/* ---- the system stack ------------------------------------------------------ */
+
+void
+tri_host_on_system_stack(void (*fn)(void *), void *arg)
+{
+    struct tri_m *m = tri_local_m();
+    struct tri_g *g = m == NULL ? NULL : tri_load_relaxed(&m->g);
+    TRI_DCHECK(tri_critical_depth() > 0, "on_system_stack outside a section");
+    if (TRI_ASAN || TRI_TSAN || g == NULL || g->bound != NULL
+        || m->system_call_sp != NULL) {
+        /* A large stack already, or a sanitizer that knows only one here. */
+        fn(arg);
+        return;
+    }
+    tri_context_call_on(m->sched_sp, fn, arg, &m->system_call_sp);
+    m->system_call_sp = NULL;
+}
+
+/* ---- goroutines of the collector's own ------------------------------------- */
+
+void
+tri_host_go_system(void (*fn)(void *), void *arg, const char *name)
+{
+    tri_spawn(fn, arg, name, 0);
+}
+
+void
+tri_host_park(bool (*commit)(struct tri_g *g, void *arg), void *arg,
+              const char *reason)
+{
+    tri_park(commit, arg, reason);
+}
+
+void
+tri_host_ready(struct tri_g *g)
+{
+    tri_enter();
+    tri_ready(g);
+    tri_leave();
+}
+
+struct tri_g *
+tri_host_current_g(void)
+{
+    return tri_local_g();
+}
+
+uint64_t
+tri_host_goid(void)
+{
+    struct tri_g *g = tri_local_g();
+    return g == NULL ? 0 : g->id;
+}
+
+void
+tri_host_yield(void)
+{
+    tri_yield();
+}
+
+void
+tri_host_wait(TRI_ATOMIC(uint32_t) *word, uint32_t expected,
+              int64_t timeout_ns)
+{
+    tri_wait_in_place(word, expected, timeout_ns);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime/init.c: order of birth, and the main goroutine.
+ *
+ * Options, tracer, heap, tables, Ps, signals, then the two threads that make
+ * and watch others; only after that goroutines.  What fails before the helpers
+ * run is reported; afterwards there is nothing left to undo.
+ *
+ * tri_main's calling thread does not become an M: it sleeps until the main
+ * goroutine, on a stack of its own size, has returned.  A thread that had to
+ * come back from whatever goroutine it happened to run could come late or never.
+ */
+#include <errno.h>
+
+#include "base/check.h"
+#include "base/format.h"
+#include "base/option.h"
+#include "base/os.h"
+#include "gc/gc.h"
+#include "runtime/bucket.h"
+#include "runtime/crash.h"
+#include "runtime/sched.h"
+#include "trace/trace.h"
+
+#define MAIN_STACK_BYTES    ((size_t)8 << 20)
+#define STACK_BYTES_DEFAULT ((size_t)64 << 10)
+
+/* 0 or -errno.  Once per process. */
+static int
+start(const struct tri_options *opt, bool is_main)
+{
+    static TRI_ATOMIC(uint32_t) begun;
+    if (tri_swap(&begun, 1) != 0)
+        return -EALREADY;
+    char error[256];
+    int status = tri_options_parse(opt, error, sizeof(error));
+    if (status < 0)
+        tri_print("tricolor: %s\n", error);
+    if (status != 0) {
+        tri_store(&begun, 0);
+        return -EINVAL;
+    }
+    tri_sched.is_main = is_main;
+    tri_sched.async_stop = tri_debug.asyncstop != 0;
+    tri_trace_init();
+    int procs = tri_config.procs > 0 ? tri_config.procs : tri_topology_procs();
+    if (procs > TRI_PROCS_MAX)
+        procs = TRI_PROCS_MAX;
+    size_t stack = tri_config.stack_bytes;
+    status = tri_stack_init(stack > 0 ? stack : STACK_BYTES_DEFAULT);
+    if (status == 0)
+        status = tri_gc_init();
+    if (status != 0)
+        return status;
+    tri_m_init();
+    tri_g_init();
+    tri_timer_init();
+    tri_sync_init();
+    tri_roots_init();
+    tri_sched_init(procs);
+    tri_sched_metrics_init();
+    tri_signal_init();
+    tri_crash_init();
+    status = tri_m_start_helpers();
+    if (status != 0)
+        return status;
+    tri_store(&tri_sched.started, 1);
+    tri_gc_start_background();
+    return 0;
+}
+
+struct main_call {
+    int (*fn)(void *arg);
+    void *arg;
+    int result;
+    TRI_ATOMIC(uint32_t) done;
+};
+
+static void
+main_goroutine(void *arg)
+{
+    struct main_call *call = arg;
+    tri_local_g()->is_main = 1;
+    call->result = call->fn(call->arg);
+    tri_enter();
+    tri_store(&tri_sched.ending, 1);
+    tri_trace_fini();
+    tri_store(&call->done, 1);
+    tri_futex_wake(&call->done, 1);
+    tri_leave();
+}
+
+TRI_API int
+tri_main(int (*fn)(void *), void *arg, const struct tri_options *opt)
+{
+    enum { BAD_OPTION = 2, CANNOT_START = 3 };
+    if (fn == NULL)
+        tri_panic("tri_main: the function is NULL; give it the main goroutine");
+    int status = start(opt, true);
+    if (status == -EALREADY)
+        tri_panic("tri_main: the runtime was started before; it starts once "
+                  "per process");
+    if (status == -EINVAL)
+        return BAD_OPTION;
+    if (status != 0) {
+        tri_print("tricolor: cannot start: error %d\n", -status);
+        return CANNOT_START;
+    }
+    static struct main_call call; /* a root, so its argument is one */
+    call.fn = fn;
+    call.arg = arg;
+    size_t stack = tri_config.stack_bytes;
+    tri_spawn(main_goroutine, &call, NULL,
+              stack > MAIN_STACK_BYTES ? stack : MAIN_STACK_BYTES);
+    while (tri_load_acquire(&call.done) == 0)
+        tri_futex_wait(&call.done, 0, -1);
+    return call.result;
+}
+
+TRI_API int
+tri_init(const struct tri_options *opt)
+{
+    int status = start(opt, false);
+    if (status != 0)
+        return status;
+    return tri_thread_adopt();
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime/m.h: a thread, and the word that says whether it runs.
+ *
+ *            stopper            thread              thread           stopper
+ *   RUN  ------------> REQ ------------> STOPPED ------------> ASLEEP -----> RUN
+ *   RUN  --thread--> BLOCKED --stopper--> BSTOP --stopper--> BLOCKED
+ *                                         BSTOP --thread, wants back--> ASLEEP
+ *   STOPPED, ASLEEP --stopper took its P--> BLOCKED
+ *
+ * The signal is only a nudge: what is true is in the word.  A late, doubled or
+ * stray signal finds no REQ and does nothing.
+ *
+ *   M-1  REQ, STOPPED, BSTOP are entered, and left, only while somebody holds
+ *        the thread's `claim`; otherwise two stoppers release it twice.
+ *   M-2  A claim is held only inside a critical section, and whoever waits for
+ *        an answer gives up when he is asked to stop himself; otherwise two
+ *        stoppers wait for each other.  The world's stopper alone waits on.
+ *   M-3  Everything a scanner reads (uc, stopped_sp, regs) is written before
+ *        the state becomes STOPPED or BLOCKED (release).
+ *   M-4  M structs are type-stable; one without a thread is BLOCKED.
+ */
+#ifndef TRI_RUNTIME_M_H
+#define TRI_RUNTIME_M_H
+
+#include <ucontext.h>
+
+#include "base/atomic.h"
+#include "base/sanitize.h"
+#include "runtime/context.h"
+
+enum tri_m_state {
+    TRI_M_RUN,
+    TRI_M_REQ,
+    TRI_M_STOPPED,
+    TRI_M_ASLEEP,
+    TRI_M_BLOCKED,
+    TRI_M_BSTOP
+};
+
+struct tri_g;
+struct tri_p;
+
+/* What a stopper waits on: answers owed; the top bit says that he sleeps. */
+struct tri_stop_wait {
+    TRI_ATOMIC(uint32_t) remaining;
+    TRI_ATOMIC(int32_t) last_tid; /* who answered last */
+};
+#define TRI_STOP_SLEEPER UINT32_C(0x80000000)
+
+/* Keys: [c] constant while the thread lives; [o] its thread, or a stopper while
+ * it is stopped; [a] atomic; [k] who holds the claim; [l] scheduler's lock. */
+struct tri_m {
+    TRI_ATOMIC(uint32_t) state;   /* [a] the truth */
+    TRI_ATOMIC(uint32_t) claim;   /* [a] 0, or 1: somebody may stop it */
+    struct tri_stop_wait *waiter; /* [k] */
+    struct tri_local *local;      /* [c] its tri_local_state */
+    TRI_ATOMIC(struct tri_p *) p; /* [o] */
+    TRI_ATOMIC(struct tri_g *) g; /* [o] what it runs; NULL: the scheduler */
+    struct tri_g *bound;          /* [c] attached thread: its goroutine */
+    void *sched_sp;               /* [o] the scheduler, while g runs */
+    struct tri_san san;           /* [o] */
+    int index;                    /* [c] */
+    int tid;                      /* [c] */
+
+    /* Where its roots are while it is stopped: M-3. */
+    ucontext_t *uc;               /* [o] stopped by signal: all registers */
+    uintptr_t stopped_sp;         /* [o] else: from here up */
+    struct tri_saved_regs regs;   /* [o] in a blocking call: the caller's */
+    uintptr_t stack_hi;           /* [c] of its own stack */
+    uintptr_t stack_lo;           /* [c] */
+    uintptr_t alt_lo, alt_hi;     /* [c] the alternate signal stack */
+    uint32_t alt_own;             /* [c] we mapped it */
+    void *system_call_sp;         /* [o] g's stack while on the system stack */
+    uint32_t off_to;              /* [o] state of the g that switches off */
+
+    /* Sleeping, and being given a P (P-2). */
+    TRI_ATOMIC(uint32_t) note;    /* [a] 1: woken */
+    struct tri_m *link;           /* [l] idle list, or the list of who wants */
+    struct tri_m *birth_link;      /* stack of threads to be started */
+    uint32_t newborn;             /* [l] its thread is to be started */
+    uint32_t spinning;            /* [o] looks for work: sched.spinning */
+    uint32_t blocking_depth;      /* [o] tri_blocking_begin nests */
+    struct tri_p *blocking_p;     /* [o] the P it left in SYSCALL */
+    uint32_t no_preempt;          /* [o] sysmon must leave it its P */
+    uint32_t may_lose_p;          /* [o] in the scheduler: goes idle without */
+    uint32_t world_holds;         /* the world's stopper has the claim */
+    uint32_t loses_p;             /* he took the P: it waits for another */
+    TRI_ATOMIC(uint32_t) in_use;  /* [a] has a thread */
+    struct tri_stop_wait wait;    /* [o] as a stopper of one */
+
+    uint64_t stop_count;          /* [o] statistics */
+    uint64_t defer_count;         /* [o] stops put off by a section */
+    uint64_t stray_count;         /* [o] signals that found no request */
+} TRI_CACHE_ALIGNED;
+
+#define TRI_M_MAX 20000
+
+/* The table of all Ms ever made: 0 .. count - 1. */
+uint32_t tri_m_count(void);
+struct tri_m *tri_m_at(uint32_t i);
+/* Threads of the process that are ours. */
+uint32_t tri_m_thread_count(void);
+
+/* ---- runtime/suspend.c: the word ---------------------------------------- */
+
+/* Thread side.  Between block and unblock the thread counts as stopped; its
+ * roots are where regs/stopped_sp/uc say. */
+void tri_m_block(struct tri_m *m);
+/* Back to RUN.  With want_p: first waits until it is given a P. */
+void tri_m_unblock(struct tri_m *m, bool want_p);
+/* Answers a request, if there is one: in the handler, or where all registers
+ * are saved above stopped_sp. */
+void tri_m_answer(struct tri_m *m);
+/* As if the signal had come: the section's exit answers a request. */
+void tri_m_note_request(void);
+/* The scheduler's safe point: the same, in a section, with no goroutine. */
+void tri_m_safe_point(struct tri_m *m);
+static inline bool
+tri_m_asked(struct tri_m *m)
+{
+    /* Relaxed: a hint; answering decides with a CAS. */
+    return tri_load_relaxed(&m->state) == TRI_M_REQ;
+}
+
+/* Sleeps until woken by tri_m_wake, at most timeout_ns (< 0: for ever). True:
+ * woken.  The caller is blocked (tri_m_block). */
+bool tri_m_sleep(struct tri_m *m, int64_t timeout_ns);
+void tri_m_wake(struct tri_m *m);
+
+/* Stopper side, inside a critical section. */
+bool tri_m_claim(struct tri_m *m);
+void tri_m_unclaim(struct tri_m *m);
+/* Asks; true: an answer is owed to `wait`.  False: stopped already (BSTOP). */
+bool tri_m_request(struct tri_m *m, struct tri_stop_wait *wait);
+/* Waits until all answered. */
+void tri_stop_wait_all(struct tri_stop_wait *wait);
+/* Lets it go on, and drops the claim. */
+void tri_m_release(struct tri_m *m);
+/* Instead of release, for an M whose P the stopper took: it sleeps until it is
+ * given one.  The caller has put it where somebody will. */
+void tri_m_release_without_p(struct tri_m *m);
+/* Claims and stops one M; false: not now (M-2). */
+bool tri_m_stop_one(struct tri_m *m);
+
+/* ---- runtime/signal.c ----------------------------------------------------- */
+
+void tri_signal_init(void);
+/* The alternate stack of the calling thread; TRI_SIGNAL unblocked. */
+void tri_signal_thread_start(struct tri_m *m);
+void tri_signal_thread_end(struct tri_m *m);
+void tri_signal_send(struct tri_m *m);
+/* Calls scan for registers and stack of a stopped M's goroutine. */
+void tri_signal_scan(struct tri_m *m, struct tri_g *g,
+                     void (*scan)(uintptr_t lo, uintptr_t hi, void *arg),
+                     void *arg);
+
+#endif /* TRI_RUNTIME_M_H */

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime/p.h: a processor: the right to run goroutines, and what comes with
+ * it: a queue, an allocation cache, the collector's buffers.
+ *
+ *   P-1  A P has at most one holder (`m`); it changes hands inside critical
+ *        sections: by the holder itself, from idle under the scheduler's lock,
+ *        from SYSCALL by a CAS on `status`, or from a thread stopped in place
+ *        by its stopper.  Otherwise two threads allocate from one cache.
+ *   P-2  Who gives a P to a sleeping M installs it there completely before he
+ *        wakes it; so a P is never "on its way".
+ */
+#ifndef TRI_RUNTIME_P_H
+#define TRI_RUNTIME_P_H
+
+#include "base/atomic.h"
+#include "base/compiler.h"
+#include "runtime/runq.h"
+
+#define TRI_PROCS_MAX 1024
+
+enum tri_p_status {
+    TRI_P_IDLE,    /* in the idle list, or about to be */
+    TRI_P_RUNNING, /* held by m */
+    TRI_P_SYSCALL, /* m is in a blocking call; a CAS to IDLE takes it away */
+    TRI_P_DEAD     /* index >= number of Ps */
+};
+
+struct tri_g;
+struct tri_m;
+struct tri_gc_p;
+
+#define TRI_P_FREE_GS 64u
+
+/* Keys: [c] constant; [h] the holder inside a critical section, or a stopper;
+ * [a] atomic; [l] the scheduler's lock; [s] sysmon only. */
+struct tri_p {
+    int index;                        /* [c] */
+    TRI_ATOMIC(uint32_t) status;      /* [a] enum tri_p_status */
+    TRI_ATOMIC(struct tri_m *) m;     /* [a] P-1 */
+    struct tri_gc_p *gc;              /* [c] */
+    struct tri_pcache *cache;         /* [c] */
+    TRI_ATOMIC(uint32_t) diverted;    /* [a] next allocation: slow path */
+    TRI_ATOMIC(uint32_t) ragged;      /* [a] the barrier has yet to visit it */
+    TRI_ATOMIC(uint32_t) tick;        /* [a][h] scheduling decisions */
+    TRI_ATOMIC(uint32_t) calls;       /* [a][h] blocking calls begun */
+    TRI_ATOMIC(uint32_t) preempt;     /* [a] somebody wants it */
+    TRI_ATOMIC(struct tri_g *) runnext; /* [a] runs before the queue */
+    struct tri_runq runq;             /* [a] */
+    struct tri_p *link;               /* [l] idle list */
+    struct tri_g *free_gs;            /* [h] dead ones, with their stacks */
+    uint32_t free_g_count;            /* [h] */
+    uint32_t worker_idle;             /* [h] runs an idle mark worker */
+    uint64_t random;                  /* [h] xorshift state */
+    uint32_t seen_tick;               /* [s] */
+    uint32_t seen_calls;              /* [s] */
+    int64_t seen_ns;                  /* [s] when they changed last */
+} TRI_CACHE_ALIGNED;
+
+/* xorshift64*: order of stealing, fuzz.  By the holder. */
+static inline uint32_t
+tri_p_random(struct tri_p *p)
+{
+    uint64_t x = p->random;
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    p->random = x;
+    return (uint32_t)((x * UINT64_C(0x2545f4914f6cdd1d)) >> 32);
+}
+
+#endif /* TRI_RUNTIME_P_H */

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime/park.c: waiting and being made ready.
+ *
+ *   PARK-1  What lets others find the waiter (a queue's lock released, a timer
+ *           set) happens in `commit`, which runs when its state is WAITING
+ *           already; otherwise a wake-up comes before the sleep and is lost.
+ *   PARK-2  Who made it findable may not touch the waiter's stack afterwards:
+ *           it may run on another thread before commit returns.
+ *
+ * An attached thread's goroutine waits in place: its thread sleeps, its P goes
+ * to others, and being made ready means being given a P.
+ */
+#include <errno.h>
+
+#include "base/check.h"
+#include "base/option.h"
+#include "gc/gc.h"
+#include "runtime/sched.h"
+
+/* Not inlined: a compiler may keep &errno over a switch (TLS-1). */
+static TRI_NOINLINE int
+errno_get(void)
+{
+    return errno;
+}
+
+static TRI_NOINLINE void
+errno_set(int value)
+{
+    errno = value;
+}
+
+void
+tri_g_make_runnable(struct tri_g *g)
+{
+    uint32_t state = tri_load(&g->state);
+    do {
+        TRI_CHECK((state & ~TRI_G_SCAN) == TRI_G_WAITING,
+                  "goroutine %llu made ready in state %#x",
+                  (unsigned long long)g->id, state);
+    } while (!tri_cas(&g->state, &state,
+                      TRI_G_RUNNABLE | (state & TRI_G_SCAN)));
+}
+
+void
+tri_ready(struct tri_g *g)
+{
+    TRI_DCHECK(tri_critical_depth() > 0, "ready outside a critical section");
+    tri_g_make_runnable(g);
+    if (g->bound != NULL)
+        tri_m_want_p(g->bound);
+    else
+        tri_sched_put(g, true);
+}
+
+/* The thread of a bound goroutine sleeps itself. */
+static void
+park_bound(struct tri_m *m, struct tri_g *g,
+           bool (*commit)(struct tri_g *g, void *arg), void *arg)
+{
+    /* Before commit: whoever makes us ready gives us another one. */
+    struct tri_p *p = tri_p_uninstall(m);
+    tri_store_release(&g->state, TRI_G_WAITING);
+    if (commit != NULL && !commit(g, arg)) {
+        tri_store_release(&g->state, TRI_G_RUNNING);
+        tri_p_install(p, m);
+        tri_local_get()->cache
+            = tri_load(&p->diverted) != 0 ? &tri_cache_none : p->cache;
+        return;
+    }
+    tri_p_hand_off(p);
+    __builtin_unwind_init();
+    m->uc = NULL;
+    m->stopped_sp = tri_context_sp();
+    tri_m_block(m);
+    tri_m_unblock(m, true);
+    tri_store_release(&g->state, TRI_G_RUNNING);
+    tri_p_arrived(tri_load_relaxed(&m->p));
+}
+
+void
+tri_park(bool (*commit)(struct tri_g *g, void *arg), void *arg,
+         const char *reason)
+{
+    int saved = errno_get();
+    tri_enter();
+    struct tri_m *m = tri_local_m();
+    struct tri_g *g = tri_load_relaxed(&m->g);
+    g->wait_reason = reason;
+    if (g->bound != NULL)
+        park_bound(m, g, commit, arg);
+    else
+        tri_sched_switch(TRI_G_WAITING, commit, arg);
+    tri_leave();
+    errno_set(saved);
+}
+
+/* A bound goroutine gives its P up only if somebody waits for one. */
+static void
+yield_bound(struct tri_m *m)
+{
+    struct tri_p *p = tri_load_relaxed(&m->p);
+    if (tri_load(&tri_sched.want_count) == 0
+        && tri_load(&tri_sched.queue_count) == 0
+        && tri_load(&p->runnext) == NULL && tri_runq_count(&p->runq) == 0)
+        return;
+    tri_p_uninstall(m);
+    tri_lock(&tri_sched.lock);
+    tri_m_want_p_locked(m);
+    tri_unlock(&tri_sched.lock);
+    tri_p_start(p);
+    __builtin_unwind_init();
+    m->uc = NULL;
+    m->stopped_sp = tri_context_sp();
+    tri_m_block(m);
+    tri_m_unblock(m, true);
+    tri_p_arrived(tri_load_relaxed(&m->p));
+}
+
+TRI_API void
+tri_yield(void)
+{
+    tri_check_caller("tri_yield");
+    int saved = errno_get();
+    tri_enter();
+    struct tri_m *m = tri_local_m();
+    struct tri_g *g = tri_load_relaxed(&m->g);
+    if (g->bound != NULL)
+        yield_bound(m);
+    else
+        tri_sched_switch(TRI_G_RUNNABLE, NULL, NULL);
+    tri_leave();
+    errno_set(saved);
+}
+
+void
+tri_schedpoint(void)
+{
+    if (TRI_LIKELY(tri_debug.schedfuzz == 0))
+        return;
+    tri_enter();
+    struct tri_p *p = tri_current_p();
+    bool now = p != NULL && tri_p_random(p) % 8 == 0;
+    tri_leave();
+    if (now)
+        tri_yield();
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime/procs.c: changing the number of Ps, with the world stopped.
+ *
+ *   PROC-1  Only while the collector rests: a mark worker's P must not vanish
+ *           under it (T-003).
+ *   PROC-2  A P that ends leaves nothing behind: its goroutines go to the
+ *           global queue, its dead ones to the global list, what the collector
+ *           keeps on it to tri_gc_p_retire, its thread to those who want a P.
+ */
+#include "base/check.h"
+#include "base/os.h"
+#include "gc/gc.h"
+#include "runtime/sched.h"
+
+static void
+remove_from_idle_locked(struct tri_p *p)
+{
+    for (struct tri_p **at = &tri_sched.idle_p; *at != NULL;
+         at = &(*at)->link) {
+        if (*at == p) {
+            *at = p->link;
+            tri_sub(&tri_sched.idle_p_count, 1);
+            return;
+        }
+    }
+    TRI_CHECK(false, "P-1: P %d is idle, but not in the list", p->index);
+}
+
+/* Takes p from its holder.  One with a goroutine needs another P; a scheduler
+ * goes idle when it finds that it has none. */
+static void
+take_from_holder_locked(struct tri_p *p)
+{
+    struct tri_m *m = tri_load(&p->m);
+    tri_p_uninstall(m);
+    if (m != tri_local_m() && m->may_lose_p == 0) {
+        tri_m_want_p_locked(m);
+        m->loses_p = 1;
+    }
+}
+
+static void
+retire_locked(struct tri_p *p)
+{
+    switch (tri_load(&p->status)) {
+    case TRI_P_IDLE:
+        remove_from_idle_locked(p);
+        break;
+    case TRI_P_RUNNING:
+        take_from_holder_locked(p);
+        break;
+    default:
+        break; /* SYSCALL: its thread will find it gone */
+    }
+    tri_store(&p->m, NULL);
+    tri_store(&p->status, TRI_P_DEAD);
+    struct tri_g *g = tri_swap(&p->runnext, NULL);
+    for (; g != NULL || (g = tri_runq_take(&p->runq)) != NULL; g = NULL)
+        tri_sched_put_global_locked(g);
+    tri_g_flush_free(p);
+    tri_gc_p_retire(p->gc);
+}
+
+/* The caller's own P ends: it gets an idle one, or P 0 from its holder. */
+static void
+move_caller_locked(struct tri_m *self, int procs)
+{
+    struct tri_p *own = tri_load(&self->p);
+    if (own == NULL || own->index < procs)
+        return;
+    struct tri_p *other = tri_sched.p[0];
+    for (int i = 0; i < procs; i++)
+        if (tri_load(&tri_sched.p[i]->status) == TRI_P_IDLE)
+            other = tri_sched.p[i];
+    if (tri_load(&other->status) == TRI_P_IDLE)
+        remove_from_idle_locked(other);
+    else if (tri_load(&other->status) == TRI_P_RUNNING)
+        take_from_holder_locked(other);
+    tri_store(&other->m, NULL);
+    /* Not idle: retire takes from the list what is idle. */
+    tri_store(&self->p, NULL);
+    tri_store(&own->m, NULL);
+    tri_store(&own->status, TRI_P_SYSCALL);
+    tri_p_install(other, self);
+}
+
+static void
+grow_locked(int from, int to)
+{
+    for (int i = from; i < to; i++) {
+        if (tri_sched.p[i] == NULL)
+            tri_sched.p[i] = tri_p_new(i);
+        TRI_CHECK(tri_sched.p[i] != NULL, "no memory for %d Ps", to);
+        tri_store(&tri_sched.p[i]->status, TRI_P_IDLE);
+        tri_p_put_idle_locked(tri_sched.p[i]);
+    }
+}
+
+static void
+serve_wanting_locked(void)
+{
+    while (tri_sched.idle_p != NULL && tri_sched.want_head != NULL) {
+        struct tri_m *m = tri_m_take_wanting_locked();
+        tri_p_install(tri_p_take_idle_locked(), m);
+        tri_m_wake(m);
+    }
+}
+
+/* PROC-1: stops the world in the phase OFF. */
+static void
+stop_at_rest(void)
+{
+    enum { RETRY_NS = 200000 };
+    for (;;) {
+        tri_host_stop_world(TRI_STOP_PROCS);
+        if (tri_gc_phase() == TRI_GC_OFF)
+            return;
+        tri_host_start_world();
+        TRI_ATOMIC(uint32_t) never = 0;
+        tri_wait_in_place(&never, 0, RETRY_NS);
+    }
+}
+
+int
+tri_world_set_procs(int procs)
+{
+    int before = tri_load(&tri_sched.p_count);
+    if (procs < 1 || procs == before)
+        return before;
+    if (procs > TRI_PROCS_MAX)
+        procs = TRI_PROCS_MAX;
+    stop_at_rest();
+    before = tri_load(&tri_sched.p_count);
+    struct tri_m *self = tri_local_m();
+    tri_lock(&tri_sched.lock);
+    if (procs > before) {
+        grow_locked(before, procs);
+    } else {
+        move_caller_locked(self, procs);
+        for (int i = procs; i < before; i++)
+            retire_locked(tri_sched.p[i]);
+    }
+    tri_store(&tri_sched.p_count, procs);
+    serve_wanting_locked();
+    tri_unlock(&tri_sched.lock);
+    struct tri_p *p = tri_load(&self->p);
+    tri_local_get()->cache
+        = tri_load(&p->diverted) != 0 ? &tri_cache_none : p->cache;
+    tri_p_arrived(p);
+    tri_host_start_world();
+    tri_enter();
+    tri_sched_wake();
+    tri_leave();
+    return before;
+}

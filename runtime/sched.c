@@ -1,0 +1,722 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime/sched.c: the loop of an M: find a goroutine, run it, find the next.
+ * Design: docs/design/scheduler.md.
+ *
+ * Where work is looked for, in this order (T-010):
+ *   1. timers that are due, cleanups that wait for a runner
+ *   2. every second time: a thread that wants a P gets ours
+ *   3. a mark worker the collector wants here
+ *   4. every 61st time the global queue, so that it never starves
+ *   5. runnext, the local queue, the global queue
+ *   6. a thread that wants a P
+ *   7. others' queues, if not too many steal already (spinning)
+ *   8. a mark worker with nothing better to do
+ * Then the P goes idle, every source is looked at once more (SCHED-2), and the
+ * M sleeps.
+ *
+ * Not otherwise: a queue of threads that want a P beside that of goroutines,
+ * and not one queue with both, since a goroutine on its own thread (in a
+ * blocking call, or preempted in place) can be run by that thread alone.
+ */
+#include "base/check.h"
+#include "base/option.h"
+#include "base/os.h"
+#include "base/persist.h"
+#include "gc/gc.h"
+#include "runtime/sched.h"
+#include "trace/trace.h"
+
+#define GLOBAL_EVERY  61u
+#define RUNNEXT_LIMIT 16u /* decisions before the queue goes before runnext */
+#define STEAL_ROUNDS  4
+#define BATCH         32u
+
+struct tri_sched tri_sched = { .lock = TRI_LOCK_INIT(SCHED),
+                               .next_timer_ns = INT64_MAX };
+
+/* Counts tri_host_wake_workers: the idle re-check of the collector's work. */
+static TRI_ATOMIC(uint64_t) worker_calls;
+
+static int32_t
+p_count(void)
+{
+    /* Relaxed: changes with the world stopped. */
+    return tri_load_relaxed(&tri_sched.p_count);
+}
+
+/* ---- who holds which P ---------------------------------------------------- */
+
+struct tri_p *
+tri_p_new(int index)
+{
+    struct tri_p *p = tri_persist_alloc(sizeof(*p), 64);
+    if (p == NULL)
+        return NULL;
+    p->index = index;
+    p->gc = tri_gc_p_new(index);
+    if (p->gc == NULL)
+        return NULL;
+    p->cache = tri_gc_p_cache(p->gc);
+    tri_store(&p->status, TRI_P_IDLE);
+    p->random = (uint64_t)(index + 1) * UINT64_C(0x9e3779b97f4a7c15)
+        + (uint64_t)tri_debug.schedfuzz;
+    return p;
+}
+
+void
+tri_p_install(struct tri_p *p, struct tri_m *m)
+{
+    TRI_DCHECK(tri_load(&p->m) == NULL, "P-1: P %d has a holder", p->index);
+    TRI_DCHECK(tri_load(&m->p) == NULL, "P-1: thread %d has a P", m->tid);
+    /* Relaxed: published by the lock, the note or the state word. */
+    tri_store_relaxed(&p->m, m);
+    tri_store_relaxed(&m->p, p);
+    /* Release: who takes it away by a CAS on status sees the rest. */
+    tri_store_release(&p->status, TRI_P_RUNNING);
+    /* Relaxed: sysmon's clock starts anew. */
+    tri_add_relaxed(&p->tick, 1);
+}
+
+struct tri_p *
+tri_p_uninstall(struct tri_m *m)
+{
+    struct tri_p *p = tri_load_relaxed(&m->p);
+    if (p == NULL)
+        return NULL;
+    if (m == tri_local_m())
+        tri_local_get()->cache = &tri_cache_none;
+    tri_store_relaxed(&m->p, NULL);
+    tri_store_relaxed(&p->m, NULL);
+    tri_store_release(&p->status, TRI_P_IDLE);
+    return p;
+}
+
+void
+tri_p_put_idle_locked(struct tri_p *p)
+{
+    p->link = tri_sched.idle_p;
+    tri_sched.idle_p = p;
+    /* Sequentially consistent: SCHED-2. */
+    tri_add(&tri_sched.idle_p_count, 1);
+    tri_trace_proc_stop(p->index, 0);
+}
+
+struct tri_p *
+tri_p_take_idle_locked(void)
+{
+    struct tri_p *p = tri_sched.idle_p;
+    if (p == NULL)
+        return NULL;
+    tri_sched.idle_p = p->link;
+    tri_sub(&tri_sched.idle_p_count, 1);
+    tri_trace_proc_start(p->index, 0);
+    return p;
+}
+
+void
+tri_p_arrived(struct tri_p *p)
+{
+    tri_gc_p_acquired(p->gc);
+}
+
+/* ---- those who want a P --------------------------------------------------- */
+
+struct tri_m *
+tri_m_take_wanting_locked(void)
+{
+    struct tri_m *m = tri_sched.want_head;
+    if (m == NULL)
+        return NULL;
+    tri_sched.want_head = m->link;
+    if (m->link == NULL)
+        tri_sched.want_tail = NULL;
+    m->link = NULL;
+    tri_sub(&tri_sched.want_count, 1);
+    return m;
+}
+
+void
+tri_m_want_p_locked(struct tri_m *m)
+{
+    m->link = NULL;
+    if (tri_sched.want_tail == NULL)
+        tri_sched.want_head = m;
+    else
+        tri_sched.want_tail->link = m;
+    tri_sched.want_tail = m;
+    tri_add(&tri_sched.want_count, 1);
+}
+
+void
+tri_m_want_p(struct tri_m *m)
+{
+    tri_lock(&tri_sched.lock);
+    struct tri_p *p = tri_p_take_idle_locked();
+    if (p != NULL)
+        tri_p_install(p, m);
+    else
+        tri_m_want_p_locked(m);
+    tri_unlock(&tri_sched.lock);
+    if (p != NULL)
+        tri_m_wake(m);
+}
+
+/* Gives this M's P to a thread that wants one.  False: nobody does. */
+static bool
+give_to_wanting(struct tri_m *m)
+{
+    tri_lock(&tri_sched.lock);
+    struct tri_m *wanting = tri_m_take_wanting_locked();
+    if (wanting != NULL)
+        tri_p_install(tri_p_uninstall(m), wanting);
+    tri_unlock(&tri_sched.lock);
+    if (wanting != NULL)
+        tri_m_wake(wanting);
+    return wanting != NULL;
+}
+
+/* ---- starting Ms ---------------------------------------------------------- */
+
+/* Takes an M to run p, idle or new, under the lock; the caller rouses it. */
+static struct tri_m *
+start_locked(struct tri_p *p, bool spinning)
+{
+    struct tri_m *m = tri_sched.idle_m;
+    if (m != NULL)
+        tri_sched.idle_m = m->link;
+    else
+        m = tri_m_new();
+    TRI_CHECK(m != NULL, "more than %d threads", TRI_M_MAX);
+    m->link = NULL;
+    m->spinning = spinning;
+    tri_p_install(p, m);
+    return m;
+}
+
+static void
+rouse(struct tri_m *m)
+{
+    bool newborn = m->newborn != 0;
+    m->newborn = 0;
+    tri_m_wake(m);
+    if (newborn)
+        tri_m_start_thread(m);
+}
+
+void
+tri_sched_wake(void)
+{
+    /* Sequentially consistent loads: SCHED-2. */
+    if (tri_load(&tri_sched.idle_p_count) == 0)
+        return;
+    uint32_t none = 0;
+    if (tri_load(&tri_sched.spinning) != 0
+        || !tri_cas(&tri_sched.spinning, &none, 1))
+        return;
+    tri_lock(&tri_sched.lock);
+    struct tri_p *p = tri_p_take_idle_locked();
+    struct tri_m *m = p == NULL ? NULL : start_locked(p, true);
+    tri_unlock(&tri_sched.lock);
+    if (m != NULL)
+        rouse(m);
+    else
+        tri_sub(&tri_sched.spinning, 1);
+}
+
+static bool
+p_has_work(struct tri_p *p)
+{
+    return tri_load(&p->runnext) != NULL || tri_runq_count(&p->runq) != 0;
+}
+
+static bool
+timer_due(void)
+{
+    int64_t next = tri_load(&tri_sched.next_timer_ns);
+    return next != INT64_MAX && next <= tri_os_now_ns();
+}
+
+void
+tri_p_hand_off(struct tri_p *p)
+{
+    bool work = p_has_work(p) || timer_due()
+        || tri_gc_phase() == TRI_GC_MARK;
+    struct tri_m *m = NULL;
+    tri_lock(&tri_sched.lock);
+    struct tri_m *wanting = tri_m_take_wanting_locked();
+    uint32_t none = 0;
+    if (wanting != NULL)
+        tri_p_install(p, wanting);
+    else if (work || tri_load(&tri_sched.queue_count) != 0)
+        m = start_locked(p, false);
+    else if (tri_load(&tri_sched.idle_p_count) == 0
+             && tri_cas(&tri_sched.spinning, &none, 1))
+        m = start_locked(p, true);
+    else
+        tri_p_put_idle_locked(p);
+    tri_unlock(&tri_sched.lock);
+    if (wanting != NULL)
+        tri_m_wake(wanting);
+    if (m != NULL)
+        rouse(m);
+}
+
+void
+tri_p_start(struct tri_p *p)
+{
+    tri_lock(&tri_sched.lock);
+    struct tri_m *m = start_locked(p, false);
+    tri_unlock(&tri_sched.lock);
+    rouse(m);
+}
+
+void
+tri_host_wake_workers(void)
+{
+    tri_enter();
+    tri_add(&worker_calls, 1);
+    for (;;) {
+        tri_lock(&tri_sched.lock);
+        struct tri_p *p = tri_p_take_idle_locked();
+        struct tri_m *m = p == NULL ? NULL : start_locked(p, false);
+        tri_unlock(&tri_sched.lock);
+        if (m == NULL)
+            break;
+        rouse(m);
+    }
+    tri_leave();
+}
+
+/* ---- queues --------------------------------------------------------------- */
+
+static void
+append_locked(struct tri_g *first, struct tri_g *last, uint32_t count)
+{
+    last->link = NULL;
+    if (tri_sched.queue_tail == NULL)
+        tri_sched.queue_head = first;
+    else
+        tri_sched.queue_tail->link = first;
+    tri_sched.queue_tail = last;
+    tri_add(&tri_sched.queue_count, count);
+}
+
+void
+tri_sched_put_global_locked(struct tri_g *g)
+{
+    append_locked(g, g, 1);
+}
+
+void
+tri_sched_put_global(struct tri_g *g)
+{
+    tri_lock(&tri_sched.lock);
+    append_locked(g, g, 1);
+    tri_unlock(&tri_sched.lock);
+}
+
+/* The local queue is full: half of it and g go to the global one. */
+static void
+overflow(struct tri_p *p, struct tri_g *g)
+{
+    struct tri_g *first = g;
+    struct tri_g *last = g;
+    uint32_t count = 1;
+    while (count <= TRI_RUNQ_SLOTS / 2) {
+        struct tri_g *next = tri_runq_take(&p->runq);
+        if (next == NULL)
+            break;
+        next->link = first;
+        first = next;
+        count++;
+    }
+    tri_lock(&tri_sched.lock);
+    append_locked(first, last, count);
+    tri_unlock(&tri_sched.lock);
+}
+
+static void
+put_local(struct tri_p *p, struct tri_g *g, bool next)
+{
+    if (tri_debug.schedfuzz != 0)
+        next = next && tri_p_random(p) % 2 == 0;
+    if (next) {
+        /* The one that was next goes to the queue's end. */
+        g = tri_swap(&p->runnext, g);
+        if (g == NULL)
+            return;
+    }
+    if (!tri_runq_put(&p->runq, g))
+        overflow(p, g);
+}
+
+void
+tri_sched_put(struct tri_g *g, bool next)
+{
+    struct tri_p *p = tri_current_p();
+    if (p == NULL)
+        tri_sched_put_global(g);
+    else
+        put_local(p, g, next);
+    tri_sched_wake();
+}
+
+/* From the global queue: one to run, and a fair share for the local queue. */
+static struct tri_g *
+take_global(struct tri_p *p, uint32_t max)
+{
+    if (tri_load(&tri_sched.queue_count) == 0)
+        return NULL;
+    tri_lock(&tri_sched.lock);
+    uint32_t count = tri_load(&tri_sched.queue_count);
+    uint32_t share = count / (uint32_t)p_count() + 1;
+    if (share > count)
+        share = count;
+    if (share > max)
+        share = max;
+    struct tri_g *first = share == 0 ? NULL : tri_sched.queue_head;
+    for (uint32_t i = 0; i < share; i++) {
+        struct tri_g *g = tri_sched.queue_head;
+        tri_sched.queue_head = g->link;
+        if (g->link == NULL)
+            tri_sched.queue_tail = NULL;
+        tri_sub(&tri_sched.queue_count, 1);
+        if (i > 0 && !tri_runq_put(&p->runq, g)) {
+            g->link = NULL;
+            append_locked(g, g, 1);
+        }
+    }
+    tri_unlock(&tri_sched.lock);
+    return first;
+}
+
+static struct tri_g *
+take_local(struct tri_p *p, uint32_t tick)
+{
+    struct tri_g *g = NULL;
+    if (tick % RUNNEXT_LIMIT == 0)
+        g = tri_runq_take(&p->runq);
+    /* Relaxed: a look; the swap decides against thieves. */
+    if (g == NULL && tri_load_relaxed(&p->runnext) != NULL)
+        g = tri_swap(&p->runnext, NULL);
+    if (g == NULL)
+        g = tri_runq_take(&p->runq);
+    return g;
+}
+
+static struct tri_g *
+steal_from(struct tri_p *p, struct tri_p *victim, bool runnext_too)
+{
+    void *got[TRI_RUNQ_SLOTS / 2];
+    uint32_t count = tri_runq_steal(&victim->runq, got, TRI_RUNQ_SLOTS / 2);
+    if (count == 0)
+        return runnext_too ? tri_swap(&victim->runnext, NULL) : NULL;
+    for (uint32_t i = 0; i + 1 < count; i++)
+        put_local(p, got[i], false);
+    return got[count - 1];
+}
+
+/* Looks at all others in random order, a few times; the last time it takes
+ * even what an owner is about to run next. */
+static struct tri_g *
+steal(struct tri_p *p)
+{
+    uint32_t count = (uint32_t)p_count();
+    for (int round = 0; round < STEAL_ROUNDS; round++) {
+        uint32_t at = tri_p_random(p) % count;
+        for (uint32_t i = 0; i < count; i++, at = (at + 1) % count) {
+            struct tri_p *victim = tri_sched.p[at];
+            if (victim == p)
+                continue;
+            struct tri_g *g
+                = steal_from(p, victim, round == STEAL_ROUNDS - 1);
+            if (g != NULL)
+                return g;
+        }
+    }
+    return NULL;
+}
+
+/* ---- the decision --------------------------------------------------------- */
+
+static void
+stop_spinning(struct tri_m *m)
+{
+    if (m->spinning == 0)
+        return;
+    m->spinning = 0;
+    if (tri_sub(&tri_sched.spinning, 1) == 1)
+        tri_sched_wake(); /* SCHED-3 */
+}
+
+/* Blocked: sleeps until given a P, and runs; tri_set_procs may have taken the P
+ * away again by then. */
+void
+tri_m_sleep_idle(struct tri_m *m)
+{
+    while (!tri_m_sleep(m, -1))
+        ;
+    tri_m_unblock(m, false);
+    m->may_lose_p = 0;
+    struct tri_p *p = tri_load_relaxed(&m->p);
+    if (p != NULL)
+        tri_p_arrived(p);
+}
+
+static void
+sleep_idle(struct tri_m *m)
+{
+    tri_lock(&tri_sched.lock);
+    m->link = tri_sched.idle_m;
+    tri_sched.idle_m = m;
+    tri_unlock(&tri_sched.lock);
+    m->may_lose_p = 1;
+    tri_m_block(m);
+    tri_m_sleep_idle(m);
+}
+
+/* Main has returned: nobody is scheduled any more (tricolor.h, tri_main). */
+static void
+rest_for_ever(struct tri_m *m)
+{
+    stop_spinning(m);
+    for (;;) {
+        tri_m_block(m);
+        tri_m_sleep(m, -1);
+        tri_m_unblock(m, false);
+        tri_m_safe_point(m);
+    }
+}
+
+static bool
+run_worker(struct tri_m *m, struct tri_p *p, bool idle)
+{
+    enum tri_worker_mode mode = tri_gc_worker_wanted(p->gc, idle);
+    if (mode == TRI_WORKER_NONE)
+        return false;
+    stop_spinning(m);
+    p->worker_idle = mode == TRI_WORKER_IDLE;
+    tri_gc_worker_run(p->gc, mode);
+    p->worker_idle = 0;
+    tri_leave();
+    tri_gc_worker_after();
+    tri_enter();
+    return true;
+}
+
+/* Anything a P could do, after ours went idle. */
+static bool
+work_anywhere(uint64_t calls_before)
+{
+    if (tri_load(&tri_sched.queue_count) != 0
+        || tri_load(&worker_calls) != calls_before || timer_due())
+        return true;
+    for (int32_t i = 0; i < p_count(); i++)
+        if (p_has_work(tri_sched.p[i]))
+            return true;
+    return false;
+}
+
+/* Nothing found: gives the P up; true: something turned up, look again. */
+static bool
+go_idle(struct tri_m *m, uint64_t calls_before)
+{
+    tri_lock(&tri_sched.lock);
+    if (tri_load(&tri_sched.queue_count) != 0
+        || tri_load(&tri_sched.want_count) != 0) {
+        tri_unlock(&tri_sched.lock);
+        return true;
+    }
+    tri_p_put_idle_locked(tri_p_uninstall(m));
+    tri_unlock(&tri_sched.lock);
+    if (m->spinning != 0) {
+        m->spinning = 0;
+        tri_sub(&tri_sched.spinning, 1);
+    }
+    /* SCHED-2: whoever made work visible before our P was idle, and saw us
+     * spin, relied on us. */
+    if (!work_anywhere(calls_before))
+        return false;
+    tri_lock(&tri_sched.lock);
+    struct tri_p *p = tri_p_take_idle_locked();
+    if (p != NULL)
+        tri_p_install(p, m);
+    tri_unlock(&tri_sched.lock);
+    if (p == NULL)
+        return false;
+    tri_p_arrived(p);
+    tri_local_get()->cache
+        = tri_load(&p->diverted) != 0 ? &tri_cache_none : p->cache;
+    m->spinning = 1;
+    tri_add(&tri_sched.spinning, 1);
+    return true;
+}
+
+/* The next goroutine; NULL: look again, perhaps without a P by now. */
+static struct tri_g *
+find_work(struct tri_m *m, struct tri_p *p)
+{
+    /* Relaxed: sysmon wants a rough idea. */
+    uint32_t tick = tri_add_relaxed(&p->tick, 1) + 1;
+    tri_store_relaxed(&p->preempt, 0);
+    uint64_t calls = tri_load(&worker_calls);
+    if (timer_due())
+        tri_timer_run(tri_os_now_ns());
+    tri_gc_poll_cleanups();
+    bool wanted = tri_load(&tri_sched.want_count) != 0;
+    if (wanted && tick % 2 == 0 && give_to_wanting(m))
+        return NULL;
+    if (run_worker(m, p, false))
+        return NULL;
+    struct tri_g *g = NULL;
+    if (tick % GLOBAL_EVERY == 0)
+        g = take_global(p, 1);
+    if (g == NULL)
+        g = take_local(p, tick);
+    if (g == NULL)
+        g = take_global(p, BATCH);
+    if (g != NULL)
+        return g;
+    if (wanted && give_to_wanting(m))
+        return NULL;
+    uint32_t busy = (uint32_t)p_count() - tri_load(&tri_sched.idle_p_count);
+    if (m->spinning != 0 || 2 * tri_load(&tri_sched.spinning) < busy) {
+        if (m->spinning == 0) {
+            m->spinning = 1;
+            tri_add(&tri_sched.spinning, 1);
+        }
+        g = steal(p);
+        if (g != NULL)
+            return g;
+    }
+    if (run_worker(m, p, true))
+        return NULL;
+    if (!go_idle(m, calls))
+        sleep_idle(m);
+    return NULL;
+}
+
+/* ---- running -------------------------------------------------------------- */
+
+static void
+switch_to(struct tri_m *m, struct tri_g *g)
+{
+    for (;;) {
+        uint32_t state = TRI_G_RUNNABLE;
+        /* G-2.  Acquire pairs with the release of who made it runnable, and
+         * of a scanner that takes its bit away. */
+        if (tri_cas_acq_rel(&g->state, &state, TRI_G_RUNNING))
+            break;
+        TRI_CHECK(state == (TRI_G_RUNNABLE | TRI_G_SCAN),
+                  "G-2: goroutine %llu to be run is in state %#x",
+                  (unsigned long long)g->id, state);
+        tri_cpu_relax();
+    }
+    struct tri_local *local = tri_local_get();
+    tri_store_relaxed(&m->g, g);
+    tri_store_relaxed(&g->m, m);
+    local->g = g;
+    tri_trace_goroutine_run_begin(g->id, tri_load_relaxed(&m->p)->index);
+    tri_san_leave(&m->san, &g->san, 0);
+    tri_context_switch(&m->sched_sp, g->sp);
+    tri_san_arrive(&m->san);
+    local->g = NULL;
+    tri_store_relaxed(&g->m, NULL);
+    tri_store_relaxed(&m->g, NULL);
+}
+
+/* g has switched off, wanting to be in state m->off_to.  Returns a goroutine to
+ * run at once, or NULL. */
+static struct tri_g *
+settle(struct tri_m *m, struct tri_g *g)
+{
+    static const uint8_t traced[] = { TRI_TRACE_G_DEAD, TRI_TRACE_G_RUNNABLE,
+                                      TRI_TRACE_G_RUNNABLE,
+                                      TRI_TRACE_G_WAITING };
+    struct tri_p *p = tri_load_relaxed(&m->p);
+    tri_trace_goroutine_run_end(g->id, p->index, traced[m->off_to]);
+    /* Release: G-1. */
+    tri_store_release(&g->state, m->off_to);
+    if (m->off_to == TRI_G_DEAD) {
+        tri_trace_goroutine_end(g->id, p->index);
+        tri_g_free(p, g);
+    } else if (m->off_to == TRI_G_RUNNABLE) {
+        tri_sched_put_global(g);
+        tri_sched_wake();
+    } else if (g->commit != NULL && !g->commit(g, g->commit_arg)) {
+        tri_g_make_runnable(g);
+        return g;
+    }
+    return NULL;
+}
+
+TRI_NORETURN void
+tri_sched_loop(struct tri_m *m)
+{
+    for (;;) {
+        tri_m_safe_point(m);
+        if (tri_load_relaxed(&tri_sched.ending) != 0)
+            rest_for_ever(m);
+        struct tri_p *p = tri_load_relaxed(&m->p);
+        if (p == NULL) {
+            stop_spinning(m);
+            sleep_idle(m);
+            continue;
+        }
+        struct tri_g *g = find_work(m, p);
+        if (g == NULL)
+            continue;
+        stop_spinning(m);
+        do {
+            switch_to(m, g);
+            g = settle(m, g);
+        } while (g != NULL);
+    }
+}
+
+/* On a goroutine's stack, in one critical section. */
+TRI_NOINLINE void
+tri_sched_switch(enum tri_g_state to, bool (*commit)(struct tri_g *, void *),
+                 void *arg)
+{
+    struct tri_m *m = tri_local_m();
+    struct tri_g *g = tri_load_relaxed(&m->g);
+    TRI_DCHECK(g != NULL && g->bound == NULL, "no goroutine to switch off");
+    g->commit = commit;
+    g->commit_arg = arg;
+    m->off_to = to;
+    tri_san_leave(&g->san, &m->san, to == TRI_G_DEAD);
+    tri_context_switch(&g->sp, m->sched_sp);
+    tri_san_arrive(&g->san);
+}
+
+bool
+tri_host_should_yield(void)
+{
+    struct tri_m *m = tri_local_m();
+    struct tri_p *p = tri_load_relaxed(&m->p);
+    if (tri_m_asked(m) || tri_load(&tri_sched.want_count) != 0)
+        return true;
+    if (p == NULL)
+        return false;
+    if (p->worker_idle != 0
+        && (p_has_work(p) || tri_load(&tri_sched.queue_count) != 0))
+        return true;
+    /* Relaxed: a hint. */
+    return tri_load_relaxed(&p->preempt) != 0;
+}
+
+void
+tri_sched_init(int procs)
+{
+    tri_store(&tri_sched.next_goid, 1);
+    tri_lock(&tri_sched.lock);
+    for (int i = procs - 1; i >= 0; i--) {
+        tri_sched.p[i] = tri_p_new(i);
+        TRI_CHECK(tri_sched.p[i] != NULL, "no memory for %d Ps", procs);
+        tri_p_put_idle_locked(tri_sched.p[i]);
+    }
+    tri_store(&tri_sched.p_count, procs);
+    tri_unlock(&tri_sched.lock);
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime/sched.h: the scheduler's shared state and what its files call in
+ * each other.  Design: docs/design/scheduler.md.
+ *
+ *   SCHED-1  At most as many Ms run managed code as there are Ps.
+ *   SCHED-2  Who makes work visible looks for an idle P afterwards, and who
+ *            makes a P idle looks for work afterwards (both sequentially
+ *            consistent); otherwise work waits with a P idle.
+ *   SCHED-3  A spinning M that found work wakes another one if it was the last
+ *            to spin; otherwise a burst of work is picked up by one M alone.
+ *   SCHED-4  The scheduler runs inside one critical section with safe points;
+ *            it is never stopped in place.
+ */
+#ifndef TRI_RUNTIME_SCHED_H
+#define TRI_RUNTIME_SCHED_H
+
+#include <tricolor/tricolor.h>
+
+#include "base/lock.h"
+#include "gc/host.h"
+#include "runtime/g.h"
+#include "runtime/m.h"
+#include "runtime/p.h"
+
+/* Keys: [c] constant after tri_sched_init; [l] `lock`; [a] atomic; [w] written
+ * with the world stopped. */
+struct tri_sched {
+    struct tri_lock lock;
+    struct tri_p *p[TRI_PROCS_MAX];     /* [w] */
+    TRI_ATOMIC(int32_t) p_count;        /* [w] */
+    TRI_ATOMIC(uint32_t) stopping;      /* [a] the world stops or is stopped */
+
+    struct tri_g *queue_head;           /* [l] global run queue */
+    struct tri_g *queue_tail;           /* [l] */
+    TRI_ATOMIC(uint32_t) queue_count;   /* [a], written under [l] */
+
+    struct tri_p *idle_p;               /* [l] */
+    TRI_ATOMIC(uint32_t) idle_p_count;  /* [a], written under [l] */
+    struct tri_m *idle_m;               /* [l] */
+    TRI_ATOMIC(uint32_t) spinning;      /* [a] Ms that look for work */
+
+    /* Threads that sleep until they are given a P: back from a blocking call,
+     * preempted in place, attached threads made ready.  First come. */
+    struct tri_m *want_head;            /* [l] */
+    struct tri_m *want_tail;            /* [l] */
+    TRI_ATOMIC(uint32_t) want_count;    /* [a], written under [l] */
+
+    TRI_ATOMIC(int64_t) next_timer_ns;  /* [a] INT64_MAX: none */
+    TRI_ATOMIC(uint32_t) monitor_word;  /* [a] 1: sysmon is to look now */
+    TRI_ATOMIC(uint32_t) monitor_deep;  /* [a] 1: sysmon sleeps long */
+
+    TRI_ATOMIC(uint64_t) next_goid;     /* [a] */
+    TRI_ATOMIC(int64_t) live_count;     /* [a] the program's goroutines */
+    TRI_ATOMIC(uint32_t) foreign;       /* [a] a thread was ever attached */
+    TRI_ATOMIC(uint32_t) ending;        /* [a] main returned: schedule nobody */
+    TRI_ATOMIC(uint64_t) switches;      /* [a] of in-place preemptions */
+    bool async_stop;                    /* [c] */
+    uint64_t birth_mask;                /* [c] signals a new thread blocks */
+    TRI_ATOMIC(uint32_t) started;       /* [a] */
+    bool is_main;                       /* [c] tri_main, not tri_init */
+};
+
+extern struct tri_sched tri_sched;
+
+/* The calling thread's, inside a critical section. */
+static inline struct tri_p *
+tri_current_p(void)
+{
+    struct tri_m *m = tri_local_m();
+    /* Relaxed: ours. */
+    return m == NULL ? NULL : tri_load_relaxed(&m->p);
+}
+
+/* ---- sched.c: finding work, giving Ps ---- */
+
+void tri_sched_init(int procs);
+struct tri_p *tri_p_new(int index);
+/* The loop of a scheduling M; returns never. */
+TRI_NORETURN void tri_sched_loop(struct tri_m *m);
+/* Off the goroutine's stack, into this M's scheduler: state it gets, commit. */
+void tri_sched_switch(enum tri_g_state to, bool (*commit)(struct tri_g *, void *),
+                      void *arg);
+/* Into a queue of the current P, or the global one. */
+void tri_sched_put(struct tri_g *g, bool next);
+void tri_sched_put_global(struct tri_g *g);
+void tri_sched_put_global_locked(struct tri_g *g);
+void tri_m_sleep_idle(struct tri_m *m);
+struct tri_m *tri_m_take_wanting_locked(void);
+/* Work became visible: sees to it that somebody comes (SCHED-2). */
+void tri_sched_wake(void);
+/* Takes a P from idle; NULL: none.  Under the lock. */
+struct tri_p *tri_p_take_idle_locked(void);
+void tri_p_put_idle_locked(struct tri_p *p);
+/* Gives an unheld P to m, which sleeps or is stopped (P-2). */
+void tri_p_install(struct tri_p *p, struct tri_m *m);
+/* The calling thread's P, or another's of which the caller took it away. */
+struct tri_p *tri_p_uninstall(struct tri_m *m);
+/* An unheld P goes to whoever needs it. */
+void tri_p_hand_off(struct tri_p *p);
+/* An unheld P goes to a scheduler, whatever it will find. */
+void tri_p_start(struct tri_p *p);
+/* m, sleeping or about to, is to be given a P as soon as there is one. */
+void tri_m_want_p(struct tri_m *m);
+/* Puts m at the end of those who want a P.  Under the lock. */
+void tri_m_want_p_locked(struct tri_m *m);
+
+/* ---- m.c: threads ---- */
+
+void tri_m_init(void);
+/* A struct for a thread that will come; NULL: none left.  Blocked. */
+struct tri_m *tri_m_new(void);
+void tri_m_free(struct tri_m *m);
+/* The calling thread becomes m: TLS, stack bounds, signals. */
+void tri_m_adopt(struct tri_m *m);
+/* Asks the spawner for a thread that runs m's scheduler. */
+void tri_m_start_thread(struct tri_m *m);
+/* 0 or -errno: starts the spawner and sysmon. */
+TRI_NODISCARD int tri_m_start_helpers(void);
+
+/* ---- park.c, spawn.c ---- */
+
+/* Waits until tri_ready; commit may run on another stack.  Switches. */
+void tri_park(bool (*commit)(struct tri_g *g, void *arg), void *arg,
+              const char *reason);
+/* A waiting goroutine may run.  Inside a critical section. */
+void tri_ready(struct tri_g *g);
+/* WAITING -> RUNNABLE alone, a scanner's bit carried along. */
+void tri_g_make_runnable(struct tri_g *g);
+/* name NULL: the program's own.  big_stack_bytes 0: a stack of the pool. */
+struct tri_g *tri_spawn(void (*fn)(void *), void *arg, const char *name,
+                        size_t big_stack_bytes);
+/* An attached thread's goroutine. */
+struct tri_g *tri_spawn_bound(struct tri_m *m);
+void tri_g_free(struct tri_p *p, struct tri_g *g);
+void tri_g_flush_free(struct tri_p *p);
+void tri_g_init(void);
+/* Gives the stacks of up to `max` dead goroutines back; how many it did. */
+size_t tri_g_trim(size_t max);
+TRI_NORETURN void tri_g_exit(void);
+/* Test of schedfuzz: maybe yields. */
+void tri_schedpoint(void);
+
+/* ---- blocking.c ---- */
+
+/* Waits in place: hands the P off, sleeps, comes back with a P. */
+void tri_wait_in_place(TRI_ATOMIC(uint32_t) *word, uint32_t expected,
+                       int64_t timeout_ns);
+/* Sleeps, without P and blocked, until given one; then runs. */
+void tri_m_await_p(struct tri_m *m);
+/* After a P came: what its new holder owes the collector. */
+void tri_p_arrived(struct tri_p *p);
+
+/* ---- timer.c, sysmon.c, stw.c, roots.c ---- */
+
+void tri_timer_init(void);
+/* g, parked, is made ready at when_ns. */
+void tri_timer_add(struct tri_g *g, int64_t when_ns);
+/* Makes ready whose time has come; the next time, or INT64_MAX. */
+int64_t tri_timer_run(int64_t now_ns);
+void tri_sysmon_loop(struct tri_m *m);
+void tri_sysmon_poke(void);
+bool tri_world_stopped(void);
+int tri_world_set_procs(int procs);
+struct tri_stop_stats {
+    uint64_t count, stopping_ns_max, stopping_ns_sum, total_ns_max;
+    uint64_t total_ns_sum;
+};
+void tri_stop_stats_read(struct tri_stop_stats *stats);
+void tri_roots_init(void);
+int tri_roots_add(void *start, size_t bytes);
+int tri_roots_remove(void *start);
+
+/* ---- thread.c, init.c, option_list.c ---- */
+
+/* The thread's own end of tri_thread_attach, without its checks. */
+TRI_NODISCARD int tri_thread_adopt(void);
+/* Figures under their names (tri_metric_read). */
+void tri_sched_metrics_init(void);
+
+/* Panics unless the caller may use the API: `call` names it. */
+void tri_check_caller(const char *call);
+int tri_topology_procs(void);
+
+#endif /* TRI_RUNTIME_SCHED_H */

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime/signal.c: the stop signal, alternate stacks, and which registers of
+ * a stopped thread are roots.
+ *
+ *   SIG-1  The handler runs with all signals blocked, on the alternate stack;
+ *          otherwise a handler of the program runs in a stopped world, or the
+ *          frame (3 KiB with AVX-512) overflows a small goroutine stack.
+ *   SIG-2  It is installed by the raw system call with our own restorer: the
+ *          sanitizers' wrappers would delay it to the next libc call.
+ *   SIG-3  Threads are born with all signals blocked and unblock them once
+ *          their tri_local and alternate stack are in place.
+ *   SIG-4  Vector registers are roots: memcpy in flight holds pointers there
+ *          and nowhere else.
+ */
+#include <signal.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#if defined(__x86_64__)
+#    include <cpuid.h>
+#endif
+
+#include "base/check.h"
+#include "base/option.h"
+#include "base/os.h"
+#include "base/syscall.h"
+#include "runtime/sched.h"
+
+#define STOP_SIGNAL     SIGURG
+#define ALT_STACK_BYTES ((size_t)64 << 10)
+
+void tri_signal_return(void);
+
+static TRI_NO_SANITIZE void
+on_stop_signal(int number, siginfo_t *info, void *context)
+{
+    (void)number, (void)info;
+    struct tri_local *local = tri_local_get();
+    struct tri_m *m = local->m;
+    if (m == NULL)
+        return; /* leaving, or never attached */
+    if (!tri_m_asked(m)) {
+        m->stray_count++;
+        return;
+    }
+    bool inside = (*(volatile uint32_t *)&local->crit & ~TRI_CRIT_ASKED) != 0;
+    if (inside || !tri_sched.async_stop) {
+        /* The section's exit honours it; without asynchronous stops, the exit
+         * of the next one. */
+#if TRI_CRIT_ASM
+        *(volatile uint32_t *)&local->crit = local->crit | TRI_CRIT_ASKED;
+#else
+        *(volatile uint32_t *)&local->pending = 1;
+#endif
+        m->defer_count += inside;
+        return;
+    }
+    m->uc = context;
+    tri_m_answer(m);
+    m->uc = NULL;
+}
+
+/* The kernel's struct, which is not libc's. */
+struct kernel_sigaction {
+    void (*handler)(int number, siginfo_t *info, void *context);
+    unsigned long flags;
+    void (*restorer)(void);
+    uint64_t mask;
+};
+
+#if TRI_TSAN || !defined(SA_RESTORER)
+#    define KERNEL_SA_RESTORER 0x04000000ul
+#else
+#    define KERNEL_SA_RESTORER ((unsigned long)SA_RESTORER)
+#endif
+
+#if defined(__x86_64__)
+/* Where the kernel's signal frame keeps xsave component i. */
+static struct {
+    uint32_t offset;
+    uint32_t bytes;
+} component[16];
+
+static void
+find_components(void)
+{
+    for (uint32_t i = 2; i < TRI_ARRAY_COUNT(component); i++) {
+        uint32_t eax, ebx, ecx, edx;
+        if (!__get_cpuid_count(0xd, i, &eax, &ebx, &ecx, &edx))
+            return;
+        component[i].bytes = eax;
+        component[i].offset = ebx;
+    }
+}
+#else
+static void
+find_components(void)
+{
+}
+#endif
+
+void
+tri_signal_init(void)
+{
+    find_components();
+    struct kernel_sigaction action = {
+        .handler = on_stop_signal,
+        .flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK | KERNEL_SA_RESTORER,
+        .restorer = tri_signal_return,
+        .mask = ~UINT64_C(0),
+    };
+    long error = tri_syscall6(SYS_rt_sigaction, STOP_SIGNAL,
+                              (long)(uintptr_t)&action, 0, 8, 0, 0);
+    TRI_CHECK(error == 0, "rt_sigaction failed: %ld", error);
+}
+
+void
+tri_signal_send(struct tri_m *m)
+{
+    int error = tri_os_signal_thread(m->tid, STOP_SIGNAL);
+    TRI_CHECK(error == 0, "no signal to thread %d: %d", m->tid, error);
+}
+
+void
+tri_signal_thread_start(struct tri_m *m)
+{
+    stack_t old;
+    m->alt_own = 0;
+    if (sigaltstack(NULL, &old) == 0 && (old.ss_flags & SS_DISABLE) == 0) {
+        /* The program's (or a sanitizer's) own: theirs stays. */
+        m->alt_lo = (uintptr_t)old.ss_sp;
+        m->alt_hi = m->alt_lo + old.ss_size;
+    } else {
+        void *memory = tri_os_map(ALT_STACK_BYTES);
+        TRI_CHECK(memory != NULL, "no memory for a signal stack");
+        stack_t own = { .ss_sp = memory, .ss_size = ALT_STACK_BYTES };
+        int error = sigaltstack(&own, NULL);
+        TRI_CHECK(error == 0, "sigaltstack failed");
+        m->alt_lo = (uintptr_t)memory;
+        m->alt_hi = m->alt_lo + ALT_STACK_BYTES;
+        m->alt_own = 1;
+    }
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, STOP_SIGNAL);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* With all signals blocked: none may run on a stack that is being freed. */
+void
+tri_signal_thread_end(struct tri_m *m)
+{
+    if (m->alt_own == 0)
+        return;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    stack_t off = { .ss_flags = SS_DISABLE };
+    sigaltstack(&off, NULL);
+    tri_os_unmap((void *)m->alt_lo, m->alt_hi - m->alt_lo);
+    m->alt_lo = m->alt_hi = 0;
+    m->alt_own = 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* ---- roots of a stopped thread -------------------------------------------- */
+
+typedef void (*scan_fn)(uintptr_t lo, uintptr_t hi, void *arg);
+
+#if defined(__x86_64__)
+static uintptr_t
+context_sp(const ucontext_t *uc)
+{
+    return (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
+}
+
+static void
+scan_context(ucontext_t *uc, scan_fn scan, void *arg)
+{
+    enum { LEGACY_XMM = 160, LEGACY_END = 416, SOFTWARE = 464, HEADER = 512 };
+    const uint32_t magic = 0x46505853;
+    uintptr_t gregs = (uintptr_t)&uc->uc_mcontext.gregs[0];
+    scan(gregs, gregs + sizeof(uc->uc_mcontext.gregs), arg);
+    uintptr_t fp = (uintptr_t)uc->uc_mcontext.fpregs;
+    if (fp == 0)
+        return;
+    scan(fp + LEGACY_XMM, fp + LEGACY_END, arg);
+    if (*(const uint32_t *)(fp + SOFTWARE) != magic)
+        return;
+    uint32_t bytes = *(const uint32_t *)(fp + SOFTWARE + 16);
+    uint64_t present = *(const uint64_t *)(fp + HEADER);
+    for (uint32_t i = 2; i < TRI_ARRAY_COUNT(component); i++) {
+        uint32_t lo = component[i].offset;
+        uint32_t hi = lo + component[i].bytes;
+        /* A component in its initial state holds stale bytes: skip it. */
+        if ((present >> i & 1) != 0 && lo >= HEADER + 64 && hi <= bytes)
+            scan(fp + lo, fp + hi, arg);
+    }
+}
+#else
+static uintptr_t
+context_sp(const ucontext_t *uc)
+{
+    return (uintptr_t)uc->uc_mcontext.sp;
+}
+
+static void
+scan_context(ucontext_t *uc, scan_fn scan, void *arg)
+{
+    uintptr_t regs = (uintptr_t)&uc->uc_mcontext.regs[0];
+    scan(regs, regs + sizeof(uc->uc_mcontext.regs), arg);
+    uintptr_t rest = (uintptr_t)&uc->uc_mcontext.__reserved[0];
+    scan(rest, rest + sizeof(uc->uc_mcontext.__reserved), arg);
+}
+#endif
+
+void
+tri_signal_scan(struct tri_m *m, struct tri_g *g, scan_fn scan, void *arg)
+{
+    enum { RED_ZONE = 128 };
+    uintptr_t sp = m->stopped_sp;
+    if (m->uc != NULL) {
+        scan_context(m->uc, scan, arg);
+        sp = context_sp(m->uc) - RED_ZONE;
+        if (sp >= m->alt_lo && sp < m->alt_hi) {
+            /* It was in a handler of the program on the alternate stack; where
+             * its own stack ends only that handler's frame knows: take all. */
+            scan(sp & ~(uintptr_t)7, m->alt_hi, arg);
+            sp = g->stack.lo;
+        }
+    } else {
+        uintptr_t regs = (uintptr_t)&m->regs;
+        scan(regs, regs + sizeof(m->regs), arg);
+    }
+    TRI_CHECK(sp >= g->stack.lo && sp <= g->stack.hi,
+              "goroutine %llu: stack pointer %p is not in its stack %p..%p",
+              (unsigned long long)g->id, (void *)sp, (void *)g->stack.lo,
+              (void *)g->stack.hi);
+    scan(sp & ~(uintptr_t)7, g->stack.hi, arg);
+}

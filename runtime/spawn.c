@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime/spawn.c: birth and death of goroutines.  A struct keeps its stack
+ * for ever and is reused with it: first from the P's own list, then from the
+ * global ones, whose stacks sysmon gives back (tri_g_trim) page by page.
+ */
+#include "base/check.h"
+#include "base/option.h"
+#include "base/os.h"
+#include "base/persist.h"
+#include "gc/gc.h"
+#include "runtime/sched.h"
+#include "trace/trace.h"
+
+#define CHUNK_GS   256u
+#define CHUNKS_MAX 65536u
+#define MOVE       (TRI_P_FREE_GS / 2)
+
+/* Keys: [l] ALLG lock; [a] atomic. */
+static struct {
+    struct tri_lock lock;
+    struct tri_g **chunk;        /* [c] CHUNKS_MAX of them, off the heap */
+    TRI_ATOMIC(size_t) count;    /* [a] */
+    struct tri_g *used;          /* [l] dead; their stacks may be deep */
+    struct tri_g *clean;         /* [l] dead; at most the top page is there */
+} all = { .lock = TRI_LOCK_INIT(ALLG) };
+
+void
+tri_g_init(void)
+{
+    all.chunk = tri_os_map(CHUNKS_MAX * sizeof(*all.chunk));
+    TRI_CHECK(all.chunk != NULL, "no memory for the table of goroutines");
+}
+
+size_t
+tri_g_count(void)
+{
+    /* Acquire pairs with the release in tri_g_new. */
+    return tri_load_acquire(&all.count);
+}
+
+struct tri_g *
+tri_g_at(size_t i)
+{
+    return &all.chunk[i / CHUNK_GS][i % CHUNK_GS];
+}
+
+struct tri_g *
+tri_g_new(void)
+{
+    tri_lock(&all.lock);
+    size_t i = tri_load_relaxed(&all.count); /* relaxed: our lock's */
+    struct tri_g *g = NULL;
+    if (i / CHUNK_GS < CHUNKS_MAX) {
+        if (i % CHUNK_GS == 0)
+            all.chunk[i / CHUNK_GS]
+                = tri_persist_alloc(CHUNK_GS * sizeof(struct tri_g), 64);
+        if (all.chunk[i / CHUNK_GS] != NULL) {
+            g = tri_g_at(i);
+            /* Release pairs with the acquire in tri_g_count. */
+            tri_store_release(&all.count, i + 1);
+        }
+    }
+    tri_unlock(&all.lock);
+    return g;
+}
+
+/* ---- free ones ------------------------------------------------------------ */
+
+/* Up to MOVE of the global ones to P's list. */
+static void
+refill(struct tri_p *p)
+{
+    tri_lock(&all.lock);
+    while (p->free_g_count < MOVE) {
+        struct tri_g **from = all.used != NULL ? &all.used : &all.clean;
+        struct tri_g *g = *from;
+        if (g == NULL)
+            break;
+        *from = g->link;
+        g->link = p->free_gs;
+        p->free_gs = g;
+        p->free_g_count++;
+    }
+    tri_unlock(&all.lock);
+}
+
+static void
+flush_to(struct tri_p *p, uint32_t keep)
+{
+    tri_lock(&all.lock);
+    while (p->free_g_count > keep) {
+        struct tri_g *g = p->free_gs;
+        p->free_gs = g->link;
+        p->free_g_count--;
+        g->link = all.used;
+        all.used = g;
+    }
+    tri_unlock(&all.lock);
+}
+
+void
+tri_g_flush_free(struct tri_p *p)
+{
+    flush_to(p, 0);
+}
+
+void
+tri_g_free(struct tri_p *p, struct tri_g *g)
+{
+    tri_san_destroy(&g->san);
+    if (g->system == 0)
+        tri_sub(&tri_sched.live_count, 1);
+    g->link = p->free_gs;
+    p->free_gs = g;
+    if (++p->free_g_count > TRI_P_FREE_GS)
+        flush_to(p, MOVE);
+}
+
+size_t
+tri_g_trim(size_t max)
+{
+    size_t trimmed = 0;
+    while (trimmed < max) {
+        tri_lock(&all.lock);
+        struct tri_g *g = all.used;
+        if (g != NULL)
+            all.used = g->link;
+        tri_unlock(&all.lock);
+        if (g == NULL)
+            break;
+        tri_stack_give_back(&g->stack); /* STACK-3: ours alone now */
+        tri_lock(&all.lock);
+        g->link = all.clean;
+        all.clean = g;
+        tri_unlock(&all.lock);
+        trimmed++;
+    }
+    return trimmed;
+}
+
+static struct tri_g *
+take_free(struct tri_p *p)
+{
+    if (p == NULL)
+        return NULL;
+    if (p->free_gs == NULL)
+        refill(p);
+    struct tri_g *g = p->free_gs;
+    if (g != NULL) {
+        p->free_gs = g->link;
+        p->free_g_count--;
+    }
+    return g;
+}
+
+/* ---- birth ---------------------------------------------------------------- */
+
+/* Where every goroutine begins and ends; `arg` on its stack is its root. */
+static void
+goroutine_main(void *arg)
+{
+    struct tri_g *g = tri_local_g();
+    tri_san_arrive(&g->san);
+    void (*fn)(void *) = g->fn;
+    tri_leave();
+    fn(arg);
+    tri_g_exit();
+}
+
+TRI_NORETURN void
+tri_g_exit(void)
+{
+    tri_enter();
+    tri_sched_switch(TRI_G_DEAD, NULL, NULL);
+    tri_fatal("a dead goroutine runs");
+}
+
+struct tri_g *
+tri_spawn(void (*fn)(void *), void *arg, const char *name,
+          size_t big_stack_bytes)
+{
+    tri_enter();
+    struct tri_p *p = tri_current_p();
+    struct tri_g *g = big_stack_bytes == 0 ? take_free(p) : NULL;
+    if (g == NULL) {
+        g = tri_g_new();
+        bool ok = g != NULL
+            && (big_stack_bytes == 0
+                    ? tri_stack_alloc(&g->stack)
+                    : tri_stack_alloc_big(&g->stack, big_stack_bytes));
+        TRI_CHECK(ok, "no memory for another goroutine (there are %zu)",
+                  tri_g_count());
+    }
+    struct tri_g *self = tri_local_g();
+    g->id = tri_add_relaxed(&tri_sched.next_goid, 1);
+    g->system = name != NULL;
+    g->is_main = 0;
+    g->name = name;
+    g->spawner = self == NULL ? 0 : self->id;
+    g->fn = fn;
+    g->wait_reason = NULL;
+    g->sp = tri_context_make((void *)g->stack.top, goroutine_main, arg);
+    tri_san_create(&g->san, (void *)g->stack.lo, g->stack.hi - g->stack.lo);
+    if (name == NULL)
+        tri_add(&tri_sched.live_count, 1);
+    /* Those born while the collector marks are not scanned: their one root
+     * goes through the barrier (gc/host.h). */
+    tri_gc_shade(arg);
+    tri_trace_goroutine_create(g->id, g->spawner, (uintptr_t)fn);
+    /* Release: G-1. */
+    tri_store_release(&g->state, TRI_G_RUNNABLE);
+    tri_sched_put(g, true);
+    tri_leave();
+    return g;
+}
+
+/* In a critical section, by the thread itself. */
+struct tri_g *
+tri_spawn_bound(struct tri_m *m)
+{
+    struct tri_g *g = m->bound != NULL ? m->bound : tri_g_new();
+    TRI_CHECK(g != NULL, "no memory for a thread's goroutine");
+    g->id = tri_add_relaxed(&tri_sched.next_goid, 1);
+    g->bound = m;
+    g->system = 0;
+    g->is_main = 0;
+    g->name = NULL;
+    g->stack = (struct tri_stack){ .lo = m->stack_lo,
+                                   .top = m->stack_hi,
+                                   .hi = m->stack_hi };
+    g->wait_reason = NULL;
+    tri_store(&g->m, m);
+    tri_store(&m->g, g);
+    m->bound = g;
+    tri_add(&tri_sched.live_count, 1);
+    tri_trace_goroutine_create(g->id, 0, 0);
+    tri_store_release(&g->state, TRI_G_RUNNING);
+    return g;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime/sysmon.c: the one thread that needs no P and watches the others.
+ *
+ *   - takes the P of a blocking call that lasts: after one look (20 us at
+ *     least) if there is work for it, after 10 ms otherwise;
+ *   - takes the P of a thread that hogs it for 10 ms while others could use
+ *     it: stops the thread in place and gives the P away; the goroutine goes
+ *     on, on its thread, once it is given a P again;
+ *   - runs timers that nobody else looks at;
+ *   - calls the collector's tick; finds deadlocks; trims free stacks.
+ *
+ * It looks every 20 us while it finds something to do, backs off to 10 ms, and
+ * sleeps until the next timer while all Ps are idle.  It is an M like others:
+ * it stops with the world, and blocks to sleep.
+ */
+#include <sys/prctl.h>
+
+#include "base/check.h"
+#include "base/format.h"
+#include "base/option.h"
+#include "base/os.h"
+#include "gc/gc.h"
+#include "runtime/deadlock.h"
+#include "runtime/sched.h"
+#include "trace/trace.h"
+
+#define LOOK_NS      INT64_C(20000)
+#define LOOK_NS_MAX  INT64_C(10000000)
+#define SLICE_NS     INT64_C(10000000)
+#define TICK_NS      INT64_C(10000000)
+#define IDLE_NS_MAX  INT64_C(50000000)
+#define QUIET_LOOKS  50
+#define TRIM_AT_ONCE 64u
+
+static bool
+others_wait(struct tri_p *p)
+{
+    return tri_load(&tri_sched.want_count) != 0
+        || tri_load(&tri_sched.queue_count) != 0
+        || tri_load(&p->runnext) != NULL || tri_runq_count(&p->runq) != 0;
+}
+
+/* Work for a P that is not its own: all queues, and the collector. */
+static bool
+work_for_more(struct tri_p *p)
+{
+    if (others_wait(p) || tri_gc_phase() == TRI_GC_MARK)
+        return true;
+    int32_t count = tri_load_relaxed(&tri_sched.p_count);
+    for (int32_t i = 0; i < count; i++)
+        if (tri_runq_count(&tri_sched.p[i]->runq) != 0)
+            return tri_load(&tri_sched.idle_p_count) == 0;
+    return false;
+}
+
+/* A blocking call that lasts.  Go: retake. */
+static bool
+retake(struct tri_p *p, int64_t now_ns)
+{
+    uint32_t calls = tri_load_relaxed(&p->calls);
+    if (calls != p->seen_calls) {
+        p->seen_calls = calls;
+        p->seen_ns = now_ns;
+        return false;
+    }
+    if (!work_for_more(p) && now_ns - p->seen_ns < SLICE_NS)
+        return false;
+    uint32_t status = TRI_P_SYSCALL;
+    if (!tri_cas(&p->status, &status, TRI_P_IDLE))
+        return false;
+    tri_store_relaxed(&p->m, NULL);
+    tri_p_hand_off(p);
+    return true;
+}
+
+/* m is stopped in place and holds p: the P goes to others. */
+static void
+detach(struct tri_m *m)
+{
+    struct tri_p *p = tri_p_uninstall(m);
+    tri_add_relaxed(&tri_sched.switches, 1);
+    tri_lock(&tri_sched.lock);
+    tri_m_want_p_locked(m);
+    tri_unlock(&tri_sched.lock);
+    tri_m_release_without_p(m);
+    tri_p_start(p);
+}
+
+static bool
+preempt(struct tri_p *p, int64_t now_ns)
+{
+    uint32_t tick = tri_load_relaxed(&p->tick);
+    if (tick != p->seen_tick) {
+        p->seen_tick = tick;
+        p->seen_ns = now_ns;
+        return false;
+    }
+    if (now_ns - p->seen_ns < SLICE_NS || !work_for_more(p))
+        return false;
+    /* A mark worker or a scheduler sees this; a goroutine does not. */
+    tri_store(&p->preempt, 1);
+    struct tri_m *m = tri_load(&p->m);
+    if (m == NULL || !tri_sched.async_stop || !tri_m_stop_one(m))
+        return false;
+    /* Stopped: what it was doing may have changed since we looked. */
+    if (tri_load(&m->p) == p && tri_load(&m->g) != NULL && m->no_preempt == 0
+        && tri_load_relaxed(&p->tick) == tick) {
+        p->seen_ns = now_ns;
+        detach(m);
+        return true;
+    }
+    tri_m_release(m);
+    return false;
+}
+
+static bool
+look(int64_t now_ns)
+{
+    bool did = false;
+    int32_t count = tri_load_relaxed(&tri_sched.p_count);
+    for (int32_t i = 0; i < count; i++) {
+        struct tri_p *p = tri_sched.p[i];
+        switch (tri_load(&p->status)) {
+        case TRI_P_SYSCALL:
+            did |= retake(p, now_ns);
+            break;
+        case TRI_P_RUNNING:
+            did |= preempt(p, now_ns);
+            break;
+        default:
+            break;
+        }
+    }
+    return did;
+}
+
+void
+tri_sysmon_poke(void)
+{
+    /* Sequentially consistent: pairs with rest() below. */
+    if (tri_load(&tri_sched.monitor_deep) != 0
+        && tri_swap(&tri_sched.monitor_word, 1) == 0)
+        tri_futex_wake(&tri_sched.monitor_word, 1);
+}
+
+/* Blocked, so that no pause waits for us. */
+static void
+rest(struct tri_m *m, int64_t ns)
+{
+    bool deep = ns > LOOK_NS_MAX / 10;
+    int64_t next = tri_load(&tri_sched.next_timer_ns);
+    tri_store(&tri_sched.monitor_deep, deep);
+    bool idle = tri_load(&tri_sched.idle_p_count)
+        == (uint32_t)tri_load_relaxed(&tri_sched.p_count);
+    if (deep && !idle && ns > LOOK_NS_MAX)
+        ns = LOOK_NS_MAX;
+    next = tri_load(&tri_sched.next_timer_ns);
+    if (next != INT64_MAX) {
+        int64_t left = next - tri_os_now_ns();
+        ns = left < ns ? left : ns;
+    }
+    tri_m_block(m);
+    if (ns > 0)
+        tri_futex_wait(&tri_sched.monitor_word, 0, ns);
+    tri_store(&tri_sched.monitor_deep, 0);
+    tri_store(&tri_sched.monitor_word, 0);
+    tri_m_unblock(m, false);
+}
+
+void
+tri_sysmon_loop(struct tri_m *m)
+{
+    prctl(PR_SET_TIMERSLACK, 1000ul, 0ul, 0ul, 0ul);
+    int64_t look_ns = LOOK_NS;
+    int64_t last_tick_ns = 0;
+    int quiet = 0;
+    tri_enter();
+    for (;;) {
+        tri_m_safe_point(m);
+        int64_t now = tri_os_now_ns();
+        if (tri_load(&tri_sched.next_timer_ns) <= now)
+            tri_timer_run(now);
+        bool did = look(now);
+        quiet = did ? 0 : quiet + 1;
+        if (did)
+            look_ns = LOOK_NS;
+        else if (quiet > QUIET_LOOKS && look_ns < LOOK_NS_MAX)
+            look_ns *= 2;
+        if (now - last_tick_ns >= TICK_NS) {
+            last_tick_ns = now;
+            tri_leave();
+            tri_gc_tick(now);
+            tri_enter();
+            tri_g_trim(TRIM_AT_ONCE);
+            tri_deadlock_check(now);
+        }
+        bool idle = tri_load(&tri_sched.idle_p_count)
+            == (uint32_t)tri_load_relaxed(&tri_sched.p_count);
+        rest(m, idle ? IDLE_NS_MAX : look_ns);
+    }
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime/thread.c: other people's threads: attach, detach, and the end of a
+ * thread that forgot to.
+ *
+ * An attached thread gets an M and a goroutine of its own that runs on the
+ * thread's own stack and never leaves it; it borrows a P while it runs.
+ *
+ *   ATT-1  Registered BLOCKED under the scheduler's lock, never while a stop is
+ *          on (STW-2); runs (tri_m_unblock) before it touches anything else.
+ *   ATT-2  On the way out: P given away, goroutine dead, BLOCKED, then the
+ *          thread-local m is NULL, and only then the signal stack goes.
+ */
+#include <errno.h>
+#include <pthread.h>
+
+#include "base/check.h"
+#include "base/os.h"
+#include "runtime/sched.h"
+#include "trace/trace.h"
+
+static pthread_key_t exit_key;
+static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
+
+static void
+on_thread_exit(void *unused)
+{
+    (void)unused;
+    struct tri_m *m = tri_local_m();
+    if (m == NULL)
+        return;
+    if (m->blocking_depth > 0) {
+        m->blocking_depth = 1;
+        tri_blocking_end();
+    }
+    tri_thread_detach();
+}
+
+static void
+make_exit_key(void)
+{
+    int error = pthread_key_create(&exit_key, on_thread_exit);
+    TRI_CHECK(error == 0, "no key for the end of threads (error %d)", error);
+}
+
+/* An M, not while the world stops; NULL: none left. */
+static struct tri_m *
+register_thread(void)
+{
+    for (;;) {
+        tri_lock(&tri_sched.lock);
+        bool stopping = tri_load(&tri_sched.stopping) != 0;
+        struct tri_m *m = stopping ? NULL : tri_m_new();
+        tri_unlock(&tri_sched.lock);
+        if (!stopping)
+            return m;
+        tri_futex_wait(&tri_sched.stopping, 1, -1);
+    }
+}
+
+int
+tri_thread_adopt(void)
+{
+    pthread_once(&exit_once, make_exit_key);
+    struct tri_m *m = register_thread();
+    if (m == NULL)
+        return -ENOMEM;
+    tri_trace_thread_start();
+    tri_m_adopt(m);
+    pthread_setspecific(exit_key, m);
+    tri_enter();
+    tri_m_unblock(m, false);
+    m->may_lose_p = 0;
+    m->blocking_depth = 0;
+    tri_local_get()->g = tri_spawn_bound(m);
+    tri_m_await_p(m);
+    tri_leave();
+    return 0;
+}
+
+TRI_API int
+tri_thread_attach(void)
+{
+    if (tri_load(&tri_sched.started) == 0)
+        return -ENXIO;
+    if (tri_local_m() != NULL)
+        return -EALREADY;
+    tri_store(&tri_sched.foreign, 1);
+    return tri_thread_adopt();
+}
+
+TRI_API void
+tri_thread_detach(void)
+{
+    struct tri_m *m = tri_local_m();
+    if (m == NULL || tri_local_g() == NULL || tri_local_g()->bound == NULL)
+        tri_panic("tri_thread_detach: this thread is not attached; only a "
+                  "thread that called tri_thread_attach may detach");
+    if (m->blocking_depth > 0)
+        tri_panic("tri_thread_detach: inside a blocking call; call "
+                  "tri_blocking_end first");
+    struct tri_local *local = tri_local_get();
+    struct tri_g *g = local->g;
+    tri_enter();
+    tri_trace_goroutine_end(g->id, tri_load(&m->p)->index);
+    tri_p_hand_off(tri_p_uninstall(m));
+    tri_sub(&tri_sched.live_count, 1);
+    tri_store(&g->m, NULL);
+    tri_store(&m->g, NULL);
+    tri_store(&g->state, TRI_G_DEAD);
+    tri_m_block(m);
+    local->g = NULL;
+    local->m = NULL; /* a stray signal after this returns at once */
+    tri_leave();
+    pthread_setspecific(exit_key, NULL);
+    tri_signal_thread_end(m);
+    tri_m_free(m);
+}
+
+void
+tri_check_caller(const char *call)
+{
+    struct tri_m *m = tri_local_m();
+    if (TRI_UNLIKELY(m == NULL || tri_local_g() == NULL))
+        tri_panic("%s: this thread is unknown to the runtime; run the code in "
+                  "a goroutine, or call tri_thread_attach first",
+                  call);
+    if (TRI_UNLIKELY(m->blocking_depth != 0))
+        tri_panic("%s: between tri_blocking_begin and tri_blocking_end; move "
+                  "the call behind tri_blocking_end",
+                  call);
+}

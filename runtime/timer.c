@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime/timer.c: goroutines that sleep, in one heap of four children per
+ * node, by time.  Every scheduling decision looks at the first time (one load,
+ * and the clock only if there is a timer); sysmon sleeps no longer than that,
+ * so a timer fires although every P is busy or idle.
+ *
+ * Not otherwise: one heap per P scales better with many short sleeps, but needs
+ * stealing of timers; sleeping goroutines were never what a profile showed.
+ */
+#include "base/check.h"
+#include "base/os.h"
+#include "runtime/sched.h"
+
+#define ARITY       4u
+#define FIRST_SLOTS 4096u
+
+struct timer {
+    int64_t when_ns;
+    uint64_t order; /* equal times: first come */
+    struct tri_g *g;
+};
+
+/* All under the lock. */
+static struct {
+    struct tri_lock lock;
+    struct timer *heap;
+    size_t count;
+    size_t slots;
+    uint64_t order;
+} timers = { .lock = TRI_LOCK_INIT(TIMER) };
+
+void
+tri_timer_init(void)
+{
+    timers.heap = tri_os_map(FIRST_SLOTS * sizeof(*timers.heap));
+    TRI_CHECK(timers.heap != NULL, "no memory for timers");
+    timers.slots = FIRST_SLOTS;
+}
+
+static bool
+before(const struct timer *a, const struct timer *b)
+{
+    return a->when_ns != b->when_ns ? a->when_ns < b->when_ns
+                                    : a->order < b->order;
+}
+
+static void
+grow(void)
+{
+    size_t slots = 2 * timers.slots;
+    struct timer *heap = tri_os_map(slots * sizeof(*heap));
+    TRI_CHECK(heap != NULL, "no memory for %zu timers", slots);
+    memcpy(heap, timers.heap, timers.count * sizeof(*heap));
+    tri_os_unmap(timers.heap, timers.slots * sizeof(*heap));
+    timers.heap = heap;
+    timers.slots = slots;
+}
+
+static void
+sift_up(size_t at)
+{
+    struct timer moving = timers.heap[at];
+    while (at > 0) {
+        size_t parent = (at - 1) / ARITY;
+        if (!before(&moving, &timers.heap[parent]))
+            break;
+        timers.heap[at] = timers.heap[parent];
+        at = parent;
+    }
+    timers.heap[at] = moving;
+}
+
+static void
+sift_down(size_t at)
+{
+    struct timer moving = timers.heap[at];
+    for (;;) {
+        size_t first = at * ARITY + 1;
+        if (first >= timers.count)
+            break;
+        size_t best = first;
+        for (size_t i = first + 1; i < first + ARITY && i < timers.count; i++)
+            if (before(&timers.heap[i], &timers.heap[best]))
+                best = i;
+        if (!before(&timers.heap[best], &moving))
+            break;
+        timers.heap[at] = timers.heap[best];
+        at = best;
+    }
+    timers.heap[at] = moving;
+}
+
+static int64_t
+publish_next(void)
+{
+    int64_t next = timers.count == 0 ? INT64_MAX : timers.heap[0].when_ns;
+    /* Sequentially consistent: a P that goes idle looks at it (SCHED-2). */
+    tri_store(&tri_sched.next_timer_ns, next);
+    return next;
+}
+
+void
+tri_timer_add(struct tri_g *g, int64_t when_ns)
+{
+    tri_lock(&timers.lock);
+    if (timers.count == timers.slots)
+        grow();
+    timers.heap[timers.count++] = (struct timer){ .when_ns = when_ns,
+                                                  .order = timers.order++,
+                                                  .g = g };
+    sift_up(timers.count - 1);
+    bool first = publish_next() == when_ns;
+    tri_unlock(&timers.lock);
+    if (first)
+        tri_sysmon_poke();
+}
+
+int64_t
+tri_timer_run(int64_t now_ns)
+{
+    tri_enter();
+    tri_lock(&timers.lock);
+    while (timers.count > 0 && timers.heap[0].when_ns <= now_ns) {
+        struct tri_g *g = timers.heap[0].g;
+        timers.heap[0] = timers.heap[--timers.count];
+        if (timers.count > 0)
+            sift_down(0);
+        tri_ready(g);
+    }
+    int64_t next = publish_next();
+    tri_unlock(&timers.lock);
+    tri_leave();
+    return next;
+}
+
+/* ---- sleeping ------------------------------------------------------------- */
+
+static bool
+commit_sleep(struct tri_g *g, void *arg)
+{
+    tri_timer_add(g, *(int64_t *)arg);
+    return true;
+}
+
+void
+tri_host_sleep(int64_t ns)
+{
+    if (ns <= 0) {
+        tri_yield();
+        return;
+    }
+    int64_t now = tri_os_now_ns();
+    int64_t when = ns > INT64_MAX - 1 - now ? INT64_MAX - 1 : now + ns;
+    tri_park(commit_sleep, &when, "sleep");
+}
+
+TRI_API void
+tri_sleep(int64_t ns)
+{
+    tri_check_caller("tri_sleep");
+    tri_host_sleep(ns);
+}
