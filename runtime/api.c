@@ -68,10 +68,21 @@ tri_safepoint(void)
 
 /* ---- collector ------------------------------------------------------------- */
 
+/* What earlier calls left on the stack below here would be taken for live by
+ * the scan of the frames that come to lie there. */
+static TRI_NOINLINE void
+clear_stack_below(void)
+{
+    uintptr_t words[512];
+    memset(words, 0, sizeof(words));
+    __asm__ volatile("" : : "r"(words) : "memory");
+}
+
 TRI_API void
 tri_gc(void)
 {
     tri_check_caller("tri_gc");
+    clear_stack_below();
     tri_gc_collect();
 }
 

@@ -31,8 +31,8 @@ void tri_blocking_begin_regs(const uintptr_t *regs, uintptr_t sp);
 static void
 point_cache_at(struct tri_p *p)
 {
-    tri_local_get()->cache
-        = tri_load(&p->diverted) != 0 ? &tri_cache_none : p->cache;
+    tri_local_get()->cache =
+        tri_load(&p->diverted) != 0 ? &tri_cache_none : p->cache;
 }
 
 void

@@ -36,15 +36,15 @@ struct queue {
 /* Keys: [c] constant; [l] lock. */
 struct tri_chan {
     struct tri_lock lock;
-    uint32_t closed;                 /* [l] */
-    size_t element_bytes;            /* [c] */
-    size_t slot_bytes;               /* [c] element_bytes in whole words */
-    size_t capacity;                 /* [c] */
-    TRI_ATOMIC(size_t) count;        /* [l] to write */
-    size_t first;                    /* [l] the oldest element's slot */
-    struct queue receivers;          /* [l] */
-    struct queue senders;            /* [l] */
-    char ring[];                     /* [l] */
+    uint32_t closed;          /* [l] */
+    size_t element_bytes;     /* [c] */
+    size_t slot_bytes;        /* [c] element_bytes in whole words */
+    size_t capacity;          /* [c] */
+    TRI_ATOMIC(size_t) count; /* [l] to write */
+    size_t first;             /* [l] the oldest element's slot */
+    struct queue receivers;   /* [l] */
+    struct queue senders;     /* [l] */
+    char ring[];              /* [l] */
 };
 
 static void

@@ -10,9 +10,19 @@
  * aarch64: fpcr and padding, x19..x30, d8..d15.
  */
 #if defined(__x86_64__)
-enum { FRAME_WORDS = 8, FRAME_ARG = 3, FRAME_FN = 4, FRAME_PC = 7 };
+enum {
+    FRAME_WORDS = 8,
+    FRAME_ARG = 3,
+    FRAME_FN = 4,
+    FRAME_PC = 7
+};
 #else
-enum { FRAME_WORDS = 22, FRAME_ARG = 3, FRAME_FN = 2, FRAME_PC = 13 };
+enum {
+    FRAME_WORDS = 22,
+    FRAME_ARG = 3,
+    FRAME_FN = 2,
+    FRAME_PC = 13
+};
 #endif
 
 void *

@@ -56,8 +56,8 @@ count_threads(void)
     if (fd < 0)
         return -1;
     for (;;) {
-        long bytes = tri_syscall3(SYS_getdents64, fd, (long)buffer,
-                                  sizeof(buffer));
+        long bytes =
+            tri_syscall3(SYS_getdents64, fd, (long)buffer, sizeof(buffer));
         if (bytes <= 0)
             break;
         for (long at = 0; at < bytes;) {
@@ -113,7 +113,9 @@ die(void)
 void
 tri_deadlock_check(int64_t now_ns)
 {
-    enum { PERIOD_NS = 40000000 };
+    enum {
+        PERIOD_NS = 40000000
+    };
     static int64_t quiet_since_ns;
     static uint32_t threads_then;
     if (!tri_sched.is_main || tri_load(&tri_sched.foreign) != 0

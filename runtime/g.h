@@ -27,7 +27,12 @@
 #include "base/sanitize.h"
 #include "runtime/stack.h"
 
-enum tri_g_state { TRI_G_DEAD, TRI_G_RUNNABLE, TRI_G_RUNNING, TRI_G_WAITING };
+enum tri_g_state {
+    TRI_G_DEAD,
+    TRI_G_RUNNABLE,
+    TRI_G_RUNNING,
+    TRI_G_WAITING
+};
 #define TRI_G_SCAN UINT32_C(0x100)
 
 struct tri_m;
@@ -36,27 +41,27 @@ struct tri_m;
  * the M that switched it off; [a] atomic; [l] under the scheduler's lock or in
  * a queue, by the queue's owner. */
 struct tri_g {
-    TRI_ATOMIC(uint32_t) state;     /* [a] enum tri_g_state | TRI_G_SCAN */
-    uint32_t is_main;               /* [c] its end is the program's */
-    uint32_t system;                /* [c] not the program's: no deadlock */
-    uint64_t id;                    /* [c] */
-    void *sp;                       /* [o] saved stack pointer, G-1 */
-    TRI_ATOMIC(struct tri_m *) m;   /* [a] the M that runs it */
-    struct tri_m *bound;            /* [c] attached thread's own; or NULL */
-    struct tri_g *link;             /* [l] next in a queue */
-    struct tri_stack stack;         /* [c] of bound ones: the thread's */
-    struct tri_san san;             /* [o] */
+    TRI_ATOMIC(uint32_t) state;   /* [a] enum tri_g_state | TRI_G_SCAN */
+    uint32_t is_main;             /* [c] its end is the program's */
+    uint32_t system;              /* [c] not the program's: no deadlock */
+    uint64_t id;                  /* [c] */
+    void *sp;                     /* [o] saved stack pointer, G-1 */
+    TRI_ATOMIC(struct tri_m *) m; /* [a] the M that runs it */
+    struct tri_m *bound;          /* [c] attached thread's own; or NULL */
+    struct tri_g *link;           /* [l] next in a queue */
+    struct tri_stack stack;       /* [c] of bound ones: the thread's */
+    struct tri_san san;           /* [o] */
 
     /* What the scheduler is to do once it is off this stack. */
     bool (*commit)(struct tri_g *g, void *arg); /* [o] */
-    void *commit_arg;               /* [o] */
-    const char *wait_reason;        /* [o] why it waits */
-    uint64_t spawner;               /* [c] id */
-    const char *name;               /* [c] system goroutines; or NULL */
-    void (*fn)(void *);             /* [c] */
-    int saved_errno;                /* [o] */
-    uint32_t wake_code;             /* what the waker has to say; its protocol */
-    void *wake_arg;                 /* the same */
+    void *commit_arg;                           /* [o] */
+    const char *wait_reason;                    /* [o] why it waits */
+    uint64_t spawner;                           /* [c] id */
+    const char *name;   /* [c] system goroutines; or NULL */
+    void (*fn)(void *); /* [c] */
+    int saved_errno;    /* [o] */
+    uint32_t wake_code; /* what the waker has to say; its protocol */
+    void *wake_arg;     /* the same */
 };
 
 /* The table of all goroutines ever born: index 0 .. count - 1. */

@@ -186,8 +186,7 @@ tri_host_yield(void)
 }
 
 void
-tri_host_wait(TRI_ATOMIC(uint32_t) *word, uint32_t expected,
-              int64_t timeout_ns)
+tri_host_wait(TRI_ATOMIC(uint32_t) *word, uint32_t expected, int64_t timeout_ns)
 {
     tri_wait_in_place(word, expected, timeout_ns);
 }

@@ -93,7 +93,10 @@ main_goroutine(void *arg)
 TRI_API int
 tri_main(int (*fn)(void *), void *arg, const struct tri_options *opt)
 {
-    enum { BAD_OPTION = 2, CANNOT_START = 3 };
+    enum {
+        BAD_OPTION = 2,
+        CANNOT_START = 3
+    };
     if (fn == NULL)
         tri_panic("tri_main: the function is NULL; give it the main goroutine");
     int status = start(opt, true);
@@ -106,7 +109,7 @@ tri_main(int (*fn)(void *), void *arg, const struct tri_options *opt)
         tri_print("tricolor: cannot start: error %d\n", -status);
         return CANNOT_START;
     }
-    static struct main_call call; /* a root, so its argument is one */
+    static struct main_call call;
     call.fn = fn;
     call.arg = arg;
     size_t stack = tri_config.stack_bytes;

@@ -64,34 +64,34 @@ struct tri_m {
     int tid;                      /* [c] */
 
     /* Where its roots are while it is stopped: M-3. */
-    ucontext_t *uc;               /* [o] stopped by signal: all registers */
-    uintptr_t stopped_sp;         /* [o] else: from here up */
-    struct tri_saved_regs regs;   /* [o] in a blocking call: the caller's */
-    uintptr_t stack_hi;           /* [c] of its own stack */
-    uintptr_t stack_lo;           /* [c] */
-    uintptr_t alt_lo, alt_hi;     /* [c] the alternate signal stack */
-    uint32_t alt_own;             /* [c] we mapped it */
-    void *system_call_sp;         /* [o] g's stack while on the system stack */
-    uint32_t off_to;              /* [o] state of the g that switches off */
+    ucontext_t *uc;             /* [o] stopped by signal: all registers */
+    uintptr_t stopped_sp;       /* [o] else: from here up */
+    struct tri_saved_regs regs; /* [o] in a blocking call: the caller's */
+    uintptr_t stack_hi;         /* [c] of its own stack */
+    uintptr_t stack_lo;         /* [c] */
+    uintptr_t alt_lo, alt_hi;   /* [c] the alternate signal stack */
+    uint32_t alt_own;           /* [c] we mapped it */
+    void *system_call_sp;       /* [o] g's stack while on the system stack */
+    uint32_t off_to;            /* [o] state of the g that switches off */
 
     /* Sleeping, and being given a P (P-2). */
-    TRI_ATOMIC(uint32_t) note;    /* [a] 1: woken */
-    struct tri_m *link;           /* [l] idle list, or the list of who wants */
-    struct tri_m *birth_link;      /* stack of threads to be started */
-    uint32_t newborn;             /* [l] its thread is to be started */
-    uint32_t spinning;            /* [o] looks for work: sched.spinning */
-    uint32_t blocking_depth;      /* [o] tri_blocking_begin nests */
-    struct tri_p *blocking_p;     /* [o] the P it left in SYSCALL */
-    uint32_t no_preempt;          /* [o] sysmon must leave it its P */
-    uint32_t may_lose_p;          /* [o] in the scheduler: goes idle without */
-    uint32_t world_holds;         /* the world's stopper has the claim */
-    uint32_t loses_p;             /* he took the P: it waits for another */
-    TRI_ATOMIC(uint32_t) in_use;  /* [a] has a thread */
-    struct tri_stop_wait wait;    /* [o] as a stopper of one */
+    TRI_ATOMIC(uint32_t) note;   /* [a] 1: woken */
+    struct tri_m *link;          /* [l] idle list, or the list of who wants */
+    struct tri_m *birth_link;    /* stack of threads to be started */
+    uint32_t newborn;            /* [l] its thread is to be started */
+    uint32_t spinning;           /* [o] looks for work: sched.spinning */
+    uint32_t blocking_depth;     /* [o] tri_blocking_begin nests */
+    struct tri_p *blocking_p;    /* [o] the P it left in SYSCALL */
+    uint32_t no_preempt;         /* [o] sysmon must leave it its P */
+    uint32_t may_lose_p;         /* [o] in the scheduler: goes idle without */
+    uint32_t world_holds;        /* the world's stopper has the claim */
+    uint32_t loses_p;            /* he took the P: it waits for another */
+    TRI_ATOMIC(uint32_t) in_use; /* [a] has a thread */
+    struct tri_stop_wait wait;   /* [o] as a stopper of one */
 
-    uint64_t stop_count;          /* [o] statistics */
-    uint64_t defer_count;         /* [o] stops put off by a section */
-    uint64_t stray_count;         /* [o] signals that found no request */
+    uint64_t stop_count;  /* [o] statistics */
+    uint64_t defer_count; /* [o] stops put off by a section */
+    uint64_t stray_count; /* [o] signals that found no request */
 } TRI_CACHE_ALIGNED;
 
 #define TRI_M_MAX 20000

@@ -35,26 +35,26 @@ struct tri_gc_p;
 /* Keys: [c] constant; [h] the holder inside a critical section, or a stopper;
  * [a] atomic; [l] the scheduler's lock; [s] sysmon only. */
 struct tri_p {
-    int index;                        /* [c] */
-    TRI_ATOMIC(uint32_t) status;      /* [a] enum tri_p_status */
-    TRI_ATOMIC(struct tri_m *) m;     /* [a] P-1 */
-    struct tri_gc_p *gc;              /* [c] */
-    struct tri_pcache *cache;         /* [c] */
-    TRI_ATOMIC(uint32_t) diverted;    /* [a] next allocation: slow path */
-    TRI_ATOMIC(uint32_t) ragged;      /* [a] the barrier has yet to visit it */
-    TRI_ATOMIC(uint32_t) tick;        /* [a][h] scheduling decisions */
-    TRI_ATOMIC(uint32_t) calls;       /* [a][h] blocking calls begun */
-    TRI_ATOMIC(uint32_t) preempt;     /* [a] somebody wants it */
+    int index;                     /* [c] */
+    TRI_ATOMIC(uint32_t) status;   /* [a] enum tri_p_status */
+    TRI_ATOMIC(struct tri_m *) m;  /* [a] P-1 */
+    struct tri_gc_p *gc;           /* [c] */
+    struct tri_pcache *cache;      /* [c] */
+    TRI_ATOMIC(uint32_t) diverted; /* [a] next allocation: slow path */
+    TRI_ATOMIC(uint32_t) ragged;   /* [a] the barrier has yet to visit it */
+    TRI_ATOMIC(uint32_t) tick;     /* [a][h] scheduling decisions */
+    TRI_ATOMIC(uint32_t) calls;    /* [a][h] blocking calls begun */
+    TRI_ATOMIC(uint32_t) preempt;  /* [a] somebody wants it */
     TRI_ATOMIC(struct tri_g *) runnext; /* [a] runs before the queue */
-    struct tri_runq runq;             /* [a] */
-    struct tri_p *link;               /* [l] idle list */
-    struct tri_g *free_gs;            /* [h] dead ones, with their stacks */
-    uint32_t free_g_count;            /* [h] */
-    uint32_t worker_idle;             /* [h] runs an idle mark worker */
-    uint64_t random;                  /* [h] xorshift state */
-    uint32_t seen_tick;               /* [s] */
-    uint32_t seen_calls;              /* [s] */
-    int64_t seen_ns;                  /* [s] when they changed last */
+    struct tri_runq runq;               /* [a] */
+    struct tri_p *link;                 /* [l] idle list */
+    struct tri_g *free_gs;              /* [h] dead ones, with their stacks */
+    uint32_t free_g_count;              /* [h] */
+    uint32_t worker_idle;               /* [h] runs an idle mark worker */
+    uint64_t random;                    /* [h] xorshift state */
+    uint32_t seen_tick;                 /* [s] */
+    uint32_t seen_calls;                /* [s] */
+    int64_t seen_ns;                    /* [s] when they changed last */
 } TRI_CACHE_ALIGNED;
 
 /* xorshift64*: order of stealing, fuzz.  By the holder. */

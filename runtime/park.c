@@ -39,8 +39,8 @@ tri_g_make_runnable(struct tri_g *g)
         TRI_CHECK((state & ~TRI_G_SCAN) == TRI_G_WAITING,
                   "goroutine %llu made ready in state %#x",
                   (unsigned long long)g->id, state);
-    } while (!tri_cas(&g->state, &state,
-                      TRI_G_RUNNABLE | (state & TRI_G_SCAN)));
+    } while (
+        !tri_cas(&g->state, &state, TRI_G_RUNNABLE | (state & TRI_G_SCAN)));
 }
 
 void
@@ -65,8 +65,8 @@ park_bound(struct tri_m *m, struct tri_g *g,
     if (commit != NULL && !commit(g, arg)) {
         tri_store_release(&g->state, TRI_G_RUNNING);
         tri_p_install(p, m);
-        tri_local_get()->cache
-            = tri_load(&p->diverted) != 0 ? &tri_cache_none : p->cache;
+        tri_local_get()->cache =
+            tri_load(&p->diverted) != 0 ? &tri_cache_none : p->cache;
         return;
     }
     tri_p_hand_off(p);

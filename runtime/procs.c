@@ -111,7 +111,9 @@ serve_wanting_locked(void)
 static void
 stop_at_rest(void)
 {
-    enum { RETRY_NS = 200000 };
+    enum {
+        RETRY_NS = 200000
+    };
     for (;;) {
         tri_host_stop_world(TRI_STOP_PROCS);
         if (tri_gc_phase() == TRI_GC_OFF)
@@ -145,8 +147,8 @@ tri_world_set_procs(int procs)
     serve_wanting_locked();
     tri_unlock(&tri_sched.lock);
     struct tri_p *p = tri_load(&self->p);
-    tri_local_get()->cache
-        = tri_load(&p->diverted) != 0 ? &tri_cache_none : p->cache;
+    tri_local_get()->cache =
+        tri_load(&p->diverted) != 0 ? &tri_cache_none : p->cache;
     tri_p_arrived(p);
     tri_host_start_world();
     tri_enter();

@@ -5,6 +5,8 @@
  *
  *   ROOT-1  The segments are listed while the world runs (dl_iterate_phdr takes
  *           the loader's lock) into a table that marking reads by index.
+ *   ROOT-4  The runtime's own data holds no roots: a static of the library that
+ *           must keep an object alive registers itself.
  *   ROOT-2  A range registered while the collector marks is shaded at once;
  *           otherwise what was moved into it behind the marker is lost.
  *   ROOT-3  A range is unregistered only while the collector rests: the caller
@@ -13,13 +15,14 @@
 #include <errno.h>
 #include <link.h>
 
+#include "alloc/space.h"
 #include "base/check.h"
 #include "base/os.h"
 #include "base/persist.h"
 #include "gc/gc.h"
 #include "runtime/sched.h"
 
-#define PIECE_BYTES ((uintptr_t)256 << 10)
+#define PIECE_BYTES  ((uintptr_t)256 << 10)
 #define SEGMENTS_MAX 4096
 #define RANGES_MAX   65536
 
@@ -31,10 +34,10 @@ struct range {
 /* Keys: [r] who refreshes, before a cycle; [l] lock. */
 static struct {
     struct tri_lock lock;
-    struct range *piece;    /* [c] the array */
-    size_t piece_count;     /* [r] */
-    size_t piece_slots;     /* [r] */
-    struct range *range;    /* [c] registered ones */
+    struct range *piece;            /* [c] the array */
+    size_t piece_count;             /* [r] */
+    size_t piece_slots;             /* [r] */
+    struct range *range;            /* [c] registered ones */
     TRI_ATOMIC(size_t) range_count; /* [l] to write */
 } roots = { .lock = TRI_LOCK_INIT(ROOTS) };
 
@@ -68,6 +71,30 @@ add_segment(uintptr_t lo, uintptr_t hi)
         roots.piece[roots.piece_count++] = (struct range){ lo, end };
         lo = end;
     }
+}
+
+/* [lo, hi) without the runtime's own heap descriptor: the address of the heap's
+ * first byte is that of its first object. */
+static void
+add_data(uintptr_t lo, uintptr_t hi)
+{
+    uintptr_t own_lo = (uintptr_t)&tri_space;
+    uintptr_t own_hi = own_lo + sizeof(tri_space);
+    if (own_lo >= lo && own_hi <= hi) {
+        add_segment(lo, own_lo);
+        lo = own_hi;
+    }
+    add_segment(lo, hi);
+}
+
+/* The runtime as a shared library: its data holds no roots.  Linked into the
+ * program, it cannot be told from the program's. */
+static bool
+is_runtime(const struct dl_phdr_info *info, uintptr_t lo, uintptr_t hi)
+{
+    uintptr_t own = (uintptr_t)&tri_sched;
+    return info->dlpi_name != NULL && info->dlpi_name[0] != '\0' && own >= lo
+        && own < hi;
 }
 
 /* Sanitizers' own data is large and holds nothing of ours. */
@@ -104,7 +131,8 @@ visit_object(struct dl_phdr_info *info, size_t size, void *arg)
         /* What is read-only after relocation holds no heap pointer. */
         if (relro_lo <= lo && relro_hi > lo)
             lo = relro_hi;
-        add_segment(lo, hi);
+        if (!is_runtime(info, lo, hi))
+            add_data(lo, hi);
     }
     return 0;
 }
@@ -127,8 +155,8 @@ void
 tri_host_root(size_t i, uintptr_t *lo, uintptr_t *hi)
 {
     const struct range *range = i < roots.piece_count
-        ? &roots.piece[i]
-        : &roots.range[i - roots.piece_count];
+                                  ? &roots.piece[i]
+                                  : &roots.range[i - roots.piece_count];
     *lo = range->lo;
     *hi = range->hi;
 }
@@ -169,7 +197,9 @@ lock_at_rest(void)
 int
 tri_roots_remove(void *start)
 {
-    enum { RETRY_NS = 200000 };
+    enum {
+        RETRY_NS = 200000
+    };
     uintptr_t lo = ((uintptr_t)start + 7) & ~(uintptr_t)7;
     while (!lock_at_rest()) { /* ROOT-3 */
         TRI_ATOMIC(uint32_t) never = 0;

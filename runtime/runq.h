@@ -21,8 +21,8 @@
 
 /* Keys: [a] atomic; [o] written by the owner only. */
 struct tri_runq {
-    TRI_ATOMIC(uint32_t) head; /* [a] */
-    TRI_ATOMIC(uint32_t) tail; /* [a][o] */
+    TRI_ATOMIC(uint32_t) head;               /* [a] */
+    TRI_ATOMIC(uint32_t) tail;               /* [a][o] */
     TRI_ATOMIC(void *) slot[TRI_RUNQ_SLOTS]; /* [a][o] */
 };
 
@@ -85,8 +85,8 @@ tri_runq_steal(struct tri_runq *queue, void **out, uint32_t max)
             count = max;
         for (uint32_t i = 0; i < count; i++) {
             /* Relaxed: ordered by tail's acquire; void if the CAS fails. */
-            out[i] = tri_load_relaxed(
-                &queue->slot[(head + i) % TRI_RUNQ_SLOTS]);
+            out[i] =
+                tri_load_relaxed(&queue->slot[(head + i) % TRI_RUNQ_SLOTS]);
         }
         if (tri_cas_acq_rel(&queue->head, &head, head + count))
             return count;

@@ -19,12 +19,12 @@
  * and not one queue with both, since a goroutine on its own thread (in a
  * blocking call, or preempted in place) can be run by that thread alone.
  */
+#include "runtime/sched.h"
 #include "base/check.h"
 #include "base/option.h"
 #include "base/os.h"
 #include "base/persist.h"
 #include "gc/gc.h"
-#include "runtime/sched.h"
 #include "trace/trace.h"
 
 #define GLOBAL_EVERY  61u
@@ -60,7 +60,7 @@ tri_p_new(int index)
     p->cache = tri_gc_p_cache(p->gc);
     tri_store(&p->status, TRI_P_IDLE);
     p->random = (uint64_t)(index + 1) * UINT64_C(0x9e3779b97f4a7c15)
-        + (uint64_t)tri_debug.schedfuzz;
+              + (uint64_t)tri_debug.schedfuzz;
     return p;
 }
 
@@ -240,8 +240,7 @@ timer_due(void)
 void
 tri_p_hand_off(struct tri_p *p)
 {
-    bool work = p_has_work(p) || timer_due()
-        || tri_gc_phase() == TRI_GC_MARK;
+    bool work = p_has_work(p) || timer_due() || tri_gc_phase() == TRI_GC_MARK;
     struct tri_m *m = NULL;
     tri_lock(&tri_sched.lock);
     struct tri_m *wanting = tri_m_take_wanting_locked();
@@ -429,8 +428,7 @@ steal(struct tri_p *p)
             struct tri_p *victim = tri_sched.p[at];
             if (victim == p)
                 continue;
-            struct tri_g *g
-                = steal_from(p, victim, round == STEAL_ROUNDS - 1);
+            struct tri_g *g = steal_from(p, victim, round == STEAL_ROUNDS - 1);
             if (g != NULL)
                 return g;
         }
@@ -546,8 +544,8 @@ go_idle(struct tri_m *m, uint64_t calls_before)
     if (p == NULL)
         return false;
     tri_p_arrived(p);
-    tri_local_get()->cache
-        = tri_load(&p->diverted) != 0 ? &tri_cache_none : p->cache;
+    tri_local_get()->cache =
+        tri_load(&p->diverted) != 0 ? &tri_cache_none : p->cache;
     m->spinning = 1;
     tri_add(&tri_sched.spinning, 1);
     return true;

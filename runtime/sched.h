@@ -27,38 +27,38 @@
  * with the world stopped. */
 struct tri_sched {
     struct tri_lock lock;
-    struct tri_p *p[TRI_PROCS_MAX];     /* [w] */
-    TRI_ATOMIC(int32_t) p_count;        /* [w] */
-    TRI_ATOMIC(uint32_t) stopping;      /* [a] the world stops or is stopped */
+    struct tri_p *p[TRI_PROCS_MAX]; /* [w] */
+    TRI_ATOMIC(int32_t) p_count;    /* [w] */
+    TRI_ATOMIC(uint32_t) stopping;  /* [a] the world stops or is stopped */
 
-    struct tri_g *queue_head;           /* [l] global run queue */
-    struct tri_g *queue_tail;           /* [l] */
-    TRI_ATOMIC(uint32_t) queue_count;   /* [a], written under [l] */
+    struct tri_g *queue_head;         /* [l] global run queue */
+    struct tri_g *queue_tail;         /* [l] */
+    TRI_ATOMIC(uint32_t) queue_count; /* [a], written under [l] */
 
-    struct tri_p *idle_p;               /* [l] */
-    TRI_ATOMIC(uint32_t) idle_p_count;  /* [a], written under [l] */
-    struct tri_m *idle_m;               /* [l] */
-    TRI_ATOMIC(uint32_t) spinning;      /* [a] Ms that look for work */
+    struct tri_p *idle_p;              /* [l] */
+    TRI_ATOMIC(uint32_t) idle_p_count; /* [a], written under [l] */
+    struct tri_m *idle_m;              /* [l] */
+    TRI_ATOMIC(uint32_t) spinning;     /* [a] Ms that look for work */
 
     /* Threads that sleep until they are given a P: back from a blocking call,
      * preempted in place, attached threads made ready.  First come. */
-    struct tri_m *want_head;            /* [l] */
-    struct tri_m *want_tail;            /* [l] */
-    TRI_ATOMIC(uint32_t) want_count;    /* [a], written under [l] */
+    struct tri_m *want_head;         /* [l] */
+    struct tri_m *want_tail;         /* [l] */
+    TRI_ATOMIC(uint32_t) want_count; /* [a], written under [l] */
 
-    TRI_ATOMIC(int64_t) next_timer_ns;  /* [a] INT64_MAX: none */
-    TRI_ATOMIC(uint32_t) monitor_word;  /* [a] 1: sysmon is to look now */
-    TRI_ATOMIC(uint32_t) monitor_deep;  /* [a] 1: sysmon sleeps long */
+    TRI_ATOMIC(int64_t) next_timer_ns; /* [a] INT64_MAX: none */
+    TRI_ATOMIC(uint32_t) monitor_word; /* [a] 1: sysmon is to look now */
+    TRI_ATOMIC(uint32_t) monitor_deep; /* [a] 1: sysmon sleeps long */
 
-    TRI_ATOMIC(uint64_t) next_goid;     /* [a] */
-    TRI_ATOMIC(int64_t) live_count;     /* [a] the program's goroutines */
-    TRI_ATOMIC(uint32_t) foreign;       /* [a] a thread was ever attached */
-    TRI_ATOMIC(uint32_t) ending;        /* [a] main returned: schedule nobody */
-    TRI_ATOMIC(uint64_t) switches;      /* [a] of in-place preemptions */
-    bool async_stop;                    /* [c] */
-    uint64_t birth_mask;                /* [c] signals a new thread blocks */
-    TRI_ATOMIC(uint32_t) started;       /* [a] */
-    bool is_main;                       /* [c] tri_main, not tri_init */
+    TRI_ATOMIC(uint64_t) next_goid; /* [a] */
+    TRI_ATOMIC(int64_t) live_count; /* [a] the program's goroutines */
+    TRI_ATOMIC(uint32_t) foreign;   /* [a] a thread was ever attached */
+    TRI_ATOMIC(uint32_t) ending;    /* [a] main returned: schedule nobody */
+    TRI_ATOMIC(uint64_t) switches;  /* [a] of in-place preemptions */
+    bool async_stop;                /* [c] */
+    uint64_t birth_mask;            /* [c] signals a new thread blocks */
+    TRI_ATOMIC(uint32_t) started;   /* [a] */
+    bool is_main;                   /* [c] tri_main, not tri_init */
 };
 
 extern struct tri_sched tri_sched;
@@ -79,8 +79,8 @@ struct tri_p *tri_p_new(int index);
 /* The loop of a scheduling M; returns never. */
 TRI_NORETURN void tri_sched_loop(struct tri_m *m);
 /* Off the goroutine's stack, into this M's scheduler: state it gets, commit. */
-void tri_sched_switch(enum tri_g_state to, bool (*commit)(struct tri_g *, void *),
-                      void *arg);
+void tri_sched_switch(enum tri_g_state to,
+                      bool (*commit)(struct tri_g *, void *), void *arg);
 /* Into a queue of the current P, or the global one. */
 void tri_sched_put(struct tri_g *g, bool next);
 void tri_sched_put_global(struct tri_g *g);

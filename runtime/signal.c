@@ -177,7 +177,12 @@ context_sp(const ucontext_t *uc)
 static void
 scan_context(ucontext_t *uc, scan_fn scan, void *arg)
 {
-    enum { LEGACY_XMM = 160, LEGACY_END = 416, SOFTWARE = 464, HEADER = 512 };
+    enum {
+        LEGACY_XMM = 160,
+        LEGACY_END = 416,
+        SOFTWARE = 464,
+        HEADER = 512
+    };
     const uint32_t magic = 0x46505853;
     uintptr_t gregs = (uintptr_t)&uc->uc_mcontext.gregs[0];
     scan(gregs, gregs + sizeof(uc->uc_mcontext.gregs), arg);
@@ -217,7 +222,9 @@ scan_context(ucontext_t *uc, scan_fn scan, void *arg)
 void
 tri_signal_scan(struct tri_m *m, struct tri_g *g, scan_fn scan, void *arg)
 {
-    enum { RED_ZONE = 128 };
+    enum {
+        RED_ZONE = 128
+    };
     uintptr_t sp = m->stopped_sp;
     if (m->uc != NULL) {
         scan_context(m->uc, scan, arg);

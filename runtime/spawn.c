@@ -19,10 +19,10 @@
 /* Keys: [l] ALLG lock; [a] atomic. */
 static struct {
     struct tri_lock lock;
-    struct tri_g **chunk;        /* [c] CHUNKS_MAX of them, off the heap */
-    TRI_ATOMIC(size_t) count;    /* [a] */
-    struct tri_g *used;          /* [l] dead; their stacks may be deep */
-    struct tri_g *clean;         /* [l] dead; at most the top page is there */
+    struct tri_g **chunk;     /* [c] CHUNKS_MAX of them, off the heap */
+    TRI_ATOMIC(size_t) count; /* [a] */
+    struct tri_g *used;       /* [l] dead; their stacks may be deep */
+    struct tri_g *clean;      /* [l] dead; at most the top page is there */
 } all = { .lock = TRI_LOCK_INIT(ALLG) };
 
 void
@@ -53,8 +53,8 @@ tri_g_new(void)
     struct tri_g *g = NULL;
     if (i / CHUNK_GS < CHUNKS_MAX) {
         if (i % CHUNK_GS == 0)
-            all.chunk[i / CHUNK_GS]
-                = tri_persist_alloc(CHUNK_GS * sizeof(struct tri_g), 64);
+            all.chunk[i / CHUNK_GS] =
+                tri_persist_alloc(CHUNK_GS * sizeof(struct tri_g), 64);
         if (all.chunk[i / CHUNK_GS] != NULL) {
             g = tri_g_at(i);
             /* Release pairs with the acquire in tri_g_count. */
@@ -186,9 +186,9 @@ tri_spawn(void (*fn)(void *), void *arg, const char *name,
     if (g == NULL) {
         g = tri_g_new();
         bool ok = g != NULL
-            && (big_stack_bytes == 0
-                    ? tri_stack_alloc(&g->stack)
-                    : tri_stack_alloc_big(&g->stack, big_stack_bytes));
+               && (big_stack_bytes == 0
+                       ? tri_stack_alloc(&g->stack)
+                       : tri_stack_alloc_big(&g->stack, big_stack_bytes));
         TRI_CHECK(ok, "no memory for another goroutine (there are %zu)",
                   tri_g_count());
     }

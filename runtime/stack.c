@@ -64,8 +64,8 @@ markers_work(void)
     void *page = tri_os_map(PAGE);
     if (page == NULL)
         return false;
-    bool works = tri_syscall3(SYS_madvise, (long)page, (long)PAGE,
-                              MADV_GUARD_INSTALL)
+    bool works =
+        tri_syscall3(SYS_madvise, (long)page, (long)PAGE, MADV_GUARD_INSTALL)
         == 0;
     tri_os_unmap(page, PAGE);
     return works;
@@ -106,11 +106,10 @@ static void
 guard_markers(size_t first, size_t count)
 {
     for (size_t i = first; i < first + count; i++) {
-        long error = tri_syscall3(SYS_madvise, (long)stack_at(i),
-                                  (long)TRI_STACK_GUARD_BYTES,
-                                  MADV_GUARD_INSTALL);
-        TRI_CHECK(error == 0, "STACK-1: no guard for stack %zu: %ld", i,
-                  error);
+        long error =
+            tri_syscall3(SYS_madvise, (long)stack_at(i),
+                         (long)TRI_STACK_GUARD_BYTES, MADV_GUARD_INSTALL);
+        TRI_CHECK(error == 0, "STACK-1: no guard for stack %zu: %ld", i, error);
     }
 }
 
@@ -120,7 +119,7 @@ guard_mprotect(size_t first, size_t count)
     for (size_t i = first; i < first + count; i++) {
         if (pool.protect_left == 0
             || tri_os_protect_none((void *)stack_at(i), TRI_STACK_GUARD_BYTES)
-                != 0) {
+                   != 0) {
             pool.kind = TRI_GUARD_NONE;
             return;
         }

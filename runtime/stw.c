@@ -20,12 +20,12 @@
 
 /* Keys: [w] who holds the world; [a] atomic. */
 static struct {
-    TRI_ATOMIC(uint32_t) word;     /* [a] 0 free, 1 held, 2 held, waited for */
-    TRI_ATOMIC(uint32_t) stopped;  /* [a] */
-    struct tri_stop_wait wait;     /* [w] */
-    uint64_t number;               /* [w] */
-    int64_t begin_ns;              /* [w] */
-    struct tri_stop_stats stats;   /* [w] */
+    TRI_ATOMIC(uint32_t) word;    /* [a] 0 free, 1 held, 2 held, waited for */
+    TRI_ATOMIC(uint32_t) stopped; /* [a] */
+    struct tri_stop_wait wait;    /* [w] */
+    uint64_t number;              /* [w] */
+    int64_t begin_ns;             /* [w] */
+    struct tri_stop_stats stats;  /* [w] */
 } world;
 
 static void

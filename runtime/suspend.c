@@ -25,8 +25,7 @@
 #endif
 
 TRI_API __thread struct tri_local tri_local_state
-    __attribute__((tls_model("initial-exec")))
-    = { .cache = &tri_cache_none };
+    __attribute__((tls_model("initial-exec"))) = { .cache = &tri_cache_none };
 TRI_API struct tri_pcache tri_cache_none;
 
 static inline __attribute__((always_inline)) uint64_t
@@ -47,8 +46,8 @@ futex_sleep(TRI_ATOMIC(uint32_t) *word, uint32_t expected, int64_t timeout_ns)
     struct timespec limit = { timeout_ns / 1000000000,
                               timeout_ns % 1000000000 };
     tri_syscall6(SYS_futex, (long)(uintptr_t)word, FUTEX_WAIT_PRIVATE,
-                 (long)expected,
-                 timeout_ns < 0 ? 0 : (long)(uintptr_t)&limit, 0, 0);
+                 (long)expected, timeout_ns < 0 ? 0 : (long)(uintptr_t)&limit,
+                 0, 0);
 }
 
 static inline __attribute__((always_inline)) void
@@ -131,8 +130,7 @@ leave_blocked(struct tri_m *m)
         uint32_t state = TRI_M_BLOCKED;
         if (tri_cas(&m->state, &state, TRI_M_RUN))
             return;
-        if (state == TRI_M_BSTOP
-            && tri_cas(&m->state, &state, TRI_M_ASLEEP)) {
+        if (state == TRI_M_BSTOP && tri_cas(&m->state, &state, TRI_M_ASLEEP)) {
             while ((state = tri_load_acquire(&m->state)) == TRI_M_ASLEEP)
                 futex_sleep(&m->state, TRI_M_ASLEEP, -1);
         }
@@ -372,7 +370,10 @@ tri_m_release_without_p(struct tri_m *m)
 bool
 tri_m_stop_one(struct tri_m *m)
 {
-    enum { PATIENCE = 40, SLICE_NS = 50000 };
+    enum {
+        PATIENCE = 40,
+        SLICE_NS = 50000
+    };
     struct tri_m *self = tri_local_m();
     TRI_DCHECK(tri_critical_depth() > 0, "M-2: a claim outside a section");
     if (m == self || !tri_m_claim(m))

@@ -19,11 +19,11 @@
 #include "runtime/bucket.h"
 #include "runtime/sched.h"
 
-#define LOCKED       1u
-#define WAITERS      2u
-#define STARVING_NS  INT64_C(1000000)
-#define BUCKETS      64u
-#define SPINS        40
+#define LOCKED      1u
+#define WAITERS     2u
+#define STARVING_NS INT64_C(1000000)
+#define BUCKETS     64u
+#define SPINS       40
 
 /* On the waiter's stack, in a queue under the bucket's lock. */
 struct waiter {
@@ -159,7 +159,7 @@ unlock_slow(struct tri_mutex *mutex)
         g = waiter->g;
         waiter->handed = tri_os_now_ns() - waiter->since_ns > STARVING_NS;
         word = (waiter->handed ? LOCKED : 0)
-            | (waiter->next != NULL ? WAITERS : 0);
+             | (waiter->next != NULL ? WAITERS : 0);
     }
     /* Only we hold it, and WAITERS changes under the bucket's lock.  Release
      * pairs with the acquire in try_lock. */

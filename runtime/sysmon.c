@@ -152,7 +152,7 @@ rest(struct tri_m *m, int64_t ns)
     int64_t next = tri_load(&tri_sched.next_timer_ns);
     tri_store(&tri_sched.monitor_deep, deep);
     bool idle = tri_load(&tri_sched.idle_p_count)
-        == (uint32_t)tri_load_relaxed(&tri_sched.p_count);
+             == (uint32_t)tri_load_relaxed(&tri_sched.p_count);
     if (deep && !idle && ns > LOOK_NS_MAX)
         ns = LOOK_NS_MAX;
     next = tri_load(&tri_sched.next_timer_ns);
@@ -196,7 +196,7 @@ tri_sysmon_loop(struct tri_m *m)
             tri_deadlock_check(now);
         }
         bool idle = tri_load(&tri_sched.idle_p_count)
-            == (uint32_t)tri_load_relaxed(&tri_sched.p_count);
+                 == (uint32_t)tri_load_relaxed(&tri_sched.p_count);
         rest(m, idle ? IDLE_NS_MAX : look_ns);
     }
 }

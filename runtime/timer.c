@@ -106,9 +106,8 @@ tri_timer_add(struct tri_g *g, int64_t when_ns)
     tri_lock(&timers.lock);
     if (timers.count == timers.slots)
         grow();
-    timers.heap[timers.count++] = (struct timer){ .when_ns = when_ns,
-                                                  .order = timers.order++,
-                                                  .g = g };
+    timers.heap[timers.count++] =
+        (struct timer){ .when_ns = when_ns, .order = timers.order++, .g = g };
     sift_up(timers.count - 1);
     bool first = publish_next() == when_ns;
     tri_unlock(&timers.lock);

@@ -62,8 +62,8 @@ static int
 cgroup_quota(void)
 {
     char line[512];
-    long fd = tri_syscall3(SYS_openat, AT_FDCWD, (long)"/proc/self/cgroup",
-                           O_RDONLY);
+    long fd =
+        tri_syscall3(SYS_openat, AT_FDCWD, (long)"/proc/self/cgroup", O_RDONLY);
     if (fd < 0)
         return 0;
     long bytes = tri_syscall3(SYS_read, fd, (long)line, sizeof(line) - 1);
@@ -96,8 +96,8 @@ tri_topology_procs(void)
     int cpus = bound_cpus();
     if (cpus < 1) {
         cpu_set_t set;
-        cpus = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set)
-                                                            : 1;
+        cpus =
+            sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
     }
     int quota = cgroup_quota();
     if (quota > 0 && quota < cpus)
