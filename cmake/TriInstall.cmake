@@ -44,6 +44,12 @@ else()
     set(tri_pc_libdir "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
     set(tri_pc_includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
 endif()
+# For the static library.  Not Requires.private: that would ask for what these
+# need in turn, which only a wholly static program wants.
+set(tri_pc_libs "-pthread -ldl")
+foreach(library IN LISTS HWLOC_LIBRARIES URCU_LIBRARIES)
+    string(APPEND tri_pc_libs " -l${library}")
+endforeach()
 configure_file(cmake/tricolor.pc.in "${PROJECT_BINARY_DIR}/tricolor.pc" @ONLY)
 
 install(FILES "${PROJECT_BINARY_DIR}/tricolor-config.cmake"
