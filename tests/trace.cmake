@@ -5,6 +5,20 @@ tri_test(trace_record
     LAYERS trace
     LABELS unit trace sanitize)
 
+tri_test(trace_values
+    SOURCES unit/trace_values.c
+    LAYERS trace
+    LABELS unit trace)
+
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+tri_add_test(lint_events LABELS lint
+    COMMAND "${PROJECT_SOURCE_DIR}/tools/gen-events-doc" --check)
+tri_add_test(lint_xml LABELS lint
+    COMMAND "${PROJECT_SOURCE_DIR}/tools/check-xml")
+tri_add_test(lint_trace_can_fail LABELS lint
+    COMMAND Python3::Interpreter
+        "${CMAKE_CURRENT_SOURCE_DIR}/tools/trace_lint.py")
+
 set(tools "${PROJECT_SOURCE_DIR}/tools")
 tri_test(trace_check
     SOURCES unit/trace_check.c
@@ -31,7 +45,6 @@ if(JANSSON_FOUND)
     # Where the provider is.
     set_target_properties(trace_program PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
-    find_package(Python3 COMPONENTS Interpreter)
     tri_add_test(trace_lttng
         COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/tools/trace_lttng"
             $<TARGET_FILE:trace_tool> $<TARGET_FILE:trace_program>

@@ -144,6 +144,9 @@ trace_command_record(int argc, char **argv)
     int status = parse(argc, argv, &session, &children);
     if (status != COMMAND_DONE)
         return status;
+    char error[ERROR_BYTES];
+    if (!trace_session_prepare(error, sizeof(error)))
+        return command_lacks("trace record", "%s", error);
     int gate[2];
     if (pipe(gate) != 0)
         return command_lacks("trace record", "no pipe: %s", strerror(errno));
@@ -161,7 +164,6 @@ trace_command_record(int argc, char **argv)
     signal(SIGTERM, pass_on);
     signal(SIGHUP, pass_on);
 
-    char error[ERROR_BYTES];
     session.process = children ? 0 : (int)child;
     struct trace_session *handle =
         trace_session_start_with(&session, error, sizeof(error));

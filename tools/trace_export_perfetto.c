@@ -73,14 +73,16 @@ put_args(struct trace_export *export, const struct trace_event *event)
         &tri_trace_event_info[event->event];
     fputs(",\"args\":{", export->out);
     for (uint32_t i = 0; i < info->field_count; i++) {
-        const char *comma = i == 0 ? "" : ",";
         uint64_t value = event->field[i];
-        if (info->field[i].type == TRI_TRACE_FIELD_hex)
-            fprintf(export->out, "%s\"%s\":\"0x%" PRIx64 "\"", comma,
-                    info->field[i].name, value);
+        const char *code = tri_trace_field_code(event->event, i);
+        fprintf(export->out, "%s\"%s\":", i == 0 ? "" : ",",
+                info->field[i].name);
+        if (code != NULL)
+            put_quoted(export->out, tri_trace_value_name(code, value));
+        else if (info->field[i].type == TRI_TRACE_FIELD_hex)
+            fprintf(export->out, "\"0x%" PRIx64 "\"", value);
         else
-            fprintf(export->out, "%s\"%s\":%" PRId64, comma,
-                    info->field[i].name, (int64_t)value);
+            fprintf(export->out, "%" PRId64, (int64_t)value);
     }
     fputs("}},\n", export->out);
 }

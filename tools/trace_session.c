@@ -217,6 +217,12 @@ forget(struct trace_session *session)
     free(session);
 }
 
+bool
+trace_session_prepare(char *error, size_t n)
+{
+    return trace_daemon_ensure(error, n);
+}
+
 struct trace_session *
 trace_session_start_with(const struct trace_session_options *options,
                          char *error, size_t n)

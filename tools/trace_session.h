@@ -29,6 +29,14 @@ struct trace_result {
 bool trace_events_valid(const char *events, char *error, size_t n);
 
 /*
+ * Has a session daemon ready, and LTTNG_HOME in the environment where that is
+ * needed to reach it: so, before a program to be recorded is forked.  Not
+ * needed before trace_session_start, which does it.  False, with a line in
+ * error[n]: exit status 3.
+ */
+bool trace_session_prepare(char *error, size_t n);
+
+/*
  * Starts recording the events `events` (NULL: core) of this process into
  * directory `dir`, which may hold nothing but an older recording, which goes.
  * NULL on failure, with a line in error[n]: exit status 3.

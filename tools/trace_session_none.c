@@ -6,14 +6,21 @@
 #include <stdio.h>
 #include <string.h>
 
+bool
+trace_session_prepare(char *error, size_t n)
+{
+    snprintf(error, n,
+             "this build cannot record traces: install liblttng-ctl-dev and "
+             "liblttng-ust-dev, and build again");
+    return false;
+}
+
 struct trace_session *
 trace_session_start_with(const struct trace_session_options *options,
                          char *error, size_t n)
 {
     (void)options;
-    snprintf(error, n,
-             "this build cannot record traces: install liblttng-ctl-dev and "
-             "liblttng-ust-dev, and build again");
+    trace_session_prepare(error, n);
     return NULL;
 }
 

@@ -30,8 +30,22 @@ static const struct value {
     const char *name;
 } values[] = {
 #define TRI_VALUE(code, value, name) { #code, value, name },
+#define TRI_CODED(event, field, code)
 #include "trace/values.def"
 #undef TRI_VALUE
+#undef TRI_CODED
+};
+
+static const struct coded {
+    enum tri_trace_event event;
+    const char *field;
+    const char *code;
+} coded[] = {
+#define TRI_VALUE(code, value, name)
+#define TRI_CODED(event, field, code) { TRI_TRACE_EV_##event, #field, #code },
+#include "trace/values.def"
+#undef TRI_VALUE
+#undef TRI_CODED
 };
 
 const char *
@@ -42,4 +56,15 @@ tri_trace_value_name(const char *code, uint64_t value)
             return values[i].name;
     }
     return "unknown";
+}
+
+const char *
+tri_trace_field_code(enum tri_trace_event event, uint32_t field)
+{
+    const char *name = tri_trace_event_info[event].field[field].name;
+    for (size_t i = 0; i < TRI_ARRAY_COUNT(coded); i++) {
+        if (coded[i].event == event && strcmp(coded[i].field, name) == 0)
+            return coded[i].code;
+    }
+    return NULL;
 }

@@ -30,5 +30,7 @@ extern const struct tri_trace_event_info
 /* The name of a coded value (trace/values.def): tri_trace_value_name("phase", 1)
  * is "mark"; "unknown" if there is none. */
 const char *tri_trace_value_name(const char *code, uint64_t value);
+/* The code of a field; NULL: its value is a number. */
+const char *tri_trace_field_code(enum tri_trace_event event, uint32_t field);
 
 #endif /* TRI_TRACE_EVENT_INFO_H */
