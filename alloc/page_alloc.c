@@ -1,27 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* alloc/page_alloc.c: the radix tree: searching it and keeping it exact. */
+/*
+ * alloc/page_alloc.c: taking pages and giving them back, chunk by chunk: runs,
+ * windows, and what there is to release.
+ */
 #include "alloc/page_alloc.h"
 
 #include <string.h>
 
 #include "alloc/bits.h"
+#include "alloc/page_tree.h"
 #include "base/check.h"
-
-#define LEVEL_BITS 3u
-#define BLOCK      (1u << LEVEL_BITS) /* children of one entry */
-#define LEAF       (TRI_PAGE_LEVELS - 1)
-#define CHUNK_LOG  9u
-
-_Static_assert(1u << CHUNK_LOG == TRI_CHUNK_PAGES, "chunk shift");
-_Static_assert(CHUNK_LOG + LEAF * LEVEL_BITS == TRI_SUM_BITS,
-               "a summary holds exactly the pages of a root entry");
-
-/* log2 of the pages that an entry of this level covers. */
-static inline uint32_t
-level_log(uint32_t level)
-{
-    return CHUNK_LOG + (LEAF - level) * LEVEL_BITS;
-}
 
 static inline uint32_t
 min_u32(size_t a, size_t b)
@@ -40,17 +28,18 @@ round_up(size_t value, size_t unit)
 static size_t
 root_count(size_t page_count)
 {
-    return (page_count + TRI_SUM_MAX - 1) >> level_log(0);
+    return (page_count + TRI_SUM_MAX - 1) >> tri_page_tree_log(0);
 }
 
 size_t
 tri_page_alloc_table_bytes(size_t page_count)
 {
     size_t roots = root_count(page_count);
-    size_t bytes =
-        roots * BLOCK * BLOCK * BLOCK * BLOCK * sizeof(struct tri_page_chunk);
+    size_t bytes = (roots << TRI_TREE_LEAF * TRI_TREE_LEVEL_BITS)
+                 * sizeof(struct tri_page_chunk);
     for (uint32_t level = 0; level < TRI_PAGE_LEVELS; level++)
-        bytes += round_up((roots << level * LEVEL_BITS) * sizeof(uint64_t), 64);
+        bytes += round_up(
+            (roots << level * TRI_TREE_LEVEL_BITS) * sizeof(uint64_t), 64);
     return bytes;
 }
 
@@ -64,65 +53,21 @@ tri_page_alloc_init(struct tri_page_alloc *alloc, void *tables,
                                       .root_count = roots,
                                       .search = page_count };
     alloc->chunks = (struct tri_page_chunk *)(void *)next;
-    next += (roots << LEAF * LEVEL_BITS) * sizeof(struct tri_page_chunk);
+    next += (roots << TRI_TREE_LEAF * TRI_TREE_LEVEL_BITS)
+          * sizeof(struct tri_page_chunk);
     for (uint32_t level = 0; level < TRI_PAGE_LEVELS; level++) {
         alloc->summary[level] = (uint64_t *)(void *)next;
-        next += round_up((roots << level * LEVEL_BITS) * sizeof(uint64_t), 64);
+        next += round_up(
+            (roots << level * TRI_TREE_LEVEL_BITS) * sizeof(uint64_t), 64);
     }
 }
 
 /* ---- summaries ------------------------------------------------------------ */
 
-/*
- * The summary of a block of eight entries, each covering 1 << log pages.  Those
- * cover less than a root entry, so none has the packed form of 2^21 pages.
- */
-static uint64_t
-merge(const uint64_t entries[BLOCK], uint32_t log)
-{
-    const uint32_t mask = TRI_SUM_MAX - 1;
-    const uint32_t full = UINT32_C(1) << log;
-    struct tri_page_sum sum = { 0, 0, 0 };
-    for (uint32_t i = 0; i < BLOCK; i++) {
-        uint64_t entry = entries[i];
-        uint32_t start = (uint32_t)entry & mask;
-        uint32_t longest = (uint32_t)(entry >> TRI_SUM_BITS) & mask;
-        uint32_t end = (uint32_t)(entry >> 2 * TRI_SUM_BITS);
-        uint32_t across = sum.end + start;
-        if (sum.start == i << log)
-            sum.start += start;
-        if (longest < across)
-            longest = across;
-        if (sum.longest < longest)
-            sum.longest = longest;
-        sum.end = start == full ? across : end;
-    }
-    return tri_page_sum_pack(sum);
-}
-
-/* Takes the leaf entries [first, last] up into the levels above. */
-static void
-update_above(struct tri_page_alloc *alloc, size_t first, size_t last)
-{
-    for (uint32_t level = LEAF; level-- > 0;) {
-        bool changed = false;
-        first >>= LEVEL_BITS;
-        last >>= LEVEL_BITS;
-        for (size_t i = first; i <= last; i++) {
-            uint64_t sum = merge(&alloc->summary[level + 1][i * BLOCK],
-                                 level_log(level + 1));
-            changed |= sum != alloc->summary[level][i];
-            alloc->summary[level][i] = sum;
-        }
-        if (!changed)
-            return;
-    }
-}
-
 static inline void
 summarize_chunk(struct tri_page_alloc *alloc, size_t chunk)
 {
-    alloc->summary[LEAF][chunk] =
+    alloc->summary[TRI_TREE_LEAF][chunk] =
         tri_page_sum_pack(tri_page_bits_summarize(&alloc->chunks[chunk].used));
 }
 
@@ -132,7 +77,7 @@ static inline void
 note_freed(struct tri_page_alloc *alloc, size_t chunk, uint32_t first,
            uint32_t count)
 {
-    uint64_t old = alloc->summary[LEAF][chunk];
+    uint64_t old = alloc->summary[TRI_TREE_LEAF][chunk];
     uint32_t end = 0;
     uint32_t begin = tri_page_bits_run_around(&alloc->chunks[chunk].used, first,
                                               count, &end);
@@ -145,102 +90,21 @@ note_freed(struct tri_page_alloc *alloc, size_t chunk, uint32_t first,
         sum.end = end - begin;
     if (end - begin > sum.longest)
         sum.longest = end - begin;
-    alloc->summary[LEAF][chunk] = tri_page_sum_pack(sum);
+    alloc->summary[TRI_TREE_LEAF][chunk] = tri_page_sum_pack(sum);
 }
 
-/* ---- search ---------------------------------------------------------------- */
-
-/* What a look at one block of entries found. */
-struct block_search {
-    size_t page;  /* TRI_PAGE_NONE, or the run: it crosses entries */
-    size_t entry; /* SIZE_MAX, or the entry that holds it */
-    size_t first; /* SIZE_MAX, or the first entry with a free page */
-};
-
-/* Looks in entries [from, end) of `level` for the lowest run of `count`. */
-static struct block_search
-search_block(const struct tri_page_alloc *alloc, uint32_t level, size_t from,
-             size_t end, size_t count)
+/* The pages of [page, page + count) changed; `before` is the summary that the
+ * first one's chunk had. */
+static inline void
+update_range(struct tri_page_alloc *alloc, size_t page, size_t count,
+             uint64_t before)
 {
-    struct block_search found = { TRI_PAGE_NONE, SIZE_MAX, SIZE_MAX };
-    uint32_t log = level_log(level);
-    size_t run = 0; /* free pages up to the entry */
-    for (size_t i = from; i < end; i++) {
-        uint64_t sum = alloc->summary[level][i];
-        if (sum == 0) {
-            run = 0;
-            continue;
-        }
-        if (found.first == SIZE_MAX)
-            found.first = i;
-        uint32_t start = tri_page_sum_start(sum);
-        if (run + start >= count) {
-            /* An entry that holds it alone is searched below: there, `first`
-             * becomes exact. */
-            if (run == 0)
-                found.entry = i;
-            else
-                found.page = (i << log) - run;
-            return found;
-        }
-        if (tri_page_sum_longest(sum) >= count) {
-            found.entry = i;
-            return found;
-        }
-        run = start >> log != 0 ? run + start : tri_page_sum_end(sum);
-    }
-    return found;
-}
-
-/*
- * First fit from the root.  *first: no page below it is free.  TRI_PAGE_NONE,
- * and *first untouched, if there is no such run.
- */
-static size_t
-search_tree(const struct tri_page_alloc *alloc, size_t count, size_t *first)
-{
-    size_t lowest = alloc->search;
-    bool exact = true; /* the path went through the first entry so far */
-    size_t from = lowest >> level_log(0);
-    size_t end = alloc->root_count;
-    for (uint32_t level = 0; level < TRI_PAGE_LEVELS; level++) {
-        struct block_search found =
-            search_block(alloc, level, from, end, count);
-        if (exact && found.first != SIZE_MAX) {
-            size_t page = found.first << level_log(level);
-            if (page > lowest)
-                lowest = page;
-        }
-        if (found.page != TRI_PAGE_NONE) {
-            *first = lowest;
-            return found.page;
-        }
-        if (found.entry == SIZE_MAX) {
-            TRI_CHECK(level == 0,
-                      "page allocator: bad summary at level %u, "
-                      "entry %zu (PAGE-2)",
-                      level, from);
-            return TRI_PAGE_NONE;
-        }
-        exact = exact && found.entry == found.first;
-        if (level == LEAF) {
-            from = found.entry;
-            break;
-        }
-        from = found.entry * BLOCK;
-        end = from + BLOCK;
-        if (exact && lowest >> level_log(level + 1) > from)
-            from = lowest >> level_log(level + 1);
-    }
-    uint32_t low = 0;
-    uint32_t index =
-        tri_page_bits_find(&alloc->chunks[from].used, (uint32_t)count, 0, &low);
-    TRI_CHECK(index != TRI_CHUNK_NONE,
-              "page allocator: bad summary of chunk %zu (PAGE-2)", from);
-    if (exact && from * TRI_CHUNK_PAGES + low > lowest)
-        lowest = from * TRI_CHUNK_PAGES + low;
-    *first = lowest;
-    return from * TRI_CHUNK_PAGES + index;
+    size_t first = page / TRI_CHUNK_PAGES;
+    size_t last = (page + count - 1) / TRI_CHUNK_PAGES;
+    if (first == last)
+        tri_page_tree_update_one(alloc, first, before);
+    else
+        tri_page_tree_update(alloc, first, last);
 }
 
 /* First fit; the chunk at `search` is tried without the tree.  Moves `search`
@@ -253,7 +117,7 @@ search(struct tri_page_alloc *alloc, size_t count)
     size_t page = TRI_PAGE_NONE;
     if (alloc->search >= alloc->end)
         return TRI_PAGE_NONE; /* PAGE-1: nothing is free */
-    if (tri_page_sum_longest(alloc->summary[LEAF][chunk]) >= count) {
+    if (tri_page_sum_longest(alloc->summary[TRI_TREE_LEAF][chunk]) >= count) {
         uint32_t low = 0;
         uint32_t index = tri_page_bits_find(
             &alloc->chunks[chunk].used, (uint32_t)count,
@@ -263,7 +127,7 @@ search(struct tri_page_alloc *alloc, size_t count)
         first = chunk * TRI_CHUNK_PAGES + low;
         page = chunk * TRI_CHUNK_PAGES + index;
     } else {
-        page = search_tree(alloc, count, &first);
+        page = tri_page_tree_search(alloc, count, &first);
         if (page == TRI_PAGE_NONE && count == 1)
             first = alloc->page_count;
     }
@@ -286,9 +150,9 @@ tri_page_alloc_grow(struct tri_page_alloc *alloc, size_t page, size_t count)
         memset(&alloc->chunks[chunk].used, 0x00, sizeof(struct tri_page_bits));
         memset(&alloc->chunks[chunk].released, 0xff,
                sizeof(struct tri_page_bits));
-        alloc->summary[LEAF][chunk] = TRI_CHUNK_SUM_FREE;
+        alloc->summary[TRI_TREE_LEAF][chunk] = TRI_CHUNK_SUM_FREE;
     }
-    update_above(alloc, first, last);
+    tri_page_tree_update(alloc, first, last);
     if (page + count > alloc->end)
         alloc->end = page + count;
     if (page < alloc->search)
@@ -323,6 +187,7 @@ next_part(const struct tri_page_alloc *alloc, size_t *page, size_t *count,
 static size_t
 set_used(struct tri_page_alloc *alloc, size_t page, size_t count)
 {
+    uint64_t before = alloc->summary[TRI_TREE_LEAF][page / TRI_CHUNK_PAGES];
     size_t released = 0;
     size_t at = page;
     size_t left = count;
@@ -333,18 +198,18 @@ set_used(struct tri_page_alloc *alloc, size_t page, size_t count)
         tri_page_bits_set(&part.chunk->used, part.first, part.count);
         tri_page_bits_clear(&part.chunk->released, part.first, part.count);
         if (part.count == TRI_CHUNK_PAGES)
-            alloc->summary[LEAF][part.number] = 0;
+            alloc->summary[TRI_TREE_LEAF][part.number] = 0;
         else
             summarize_chunk(alloc, part.number);
     }
-    update_above(alloc, page / TRI_CHUNK_PAGES,
-                 (page + count - 1) / TRI_CHUNK_PAGES);
+    update_range(alloc, page, count, before);
     return released;
 }
 
 static void
 set_free(struct tri_page_alloc *alloc, size_t page, size_t count, bool released)
 {
+    uint64_t before = alloc->summary[TRI_TREE_LEAF][page / TRI_CHUNK_PAGES];
     size_t at = page;
     size_t left = count;
     struct part part;
@@ -358,8 +223,7 @@ set_free(struct tri_page_alloc *alloc, size_t page, size_t count, bool released)
             tri_page_bits_set(&part.chunk->released, part.first, part.count);
         note_freed(alloc, part.number, part.first, part.count);
     }
-    update_above(alloc, page / TRI_CHUNK_PAGES,
-                 (page + count - 1) / TRI_CHUNK_PAGES);
+    update_range(alloc, page, count, before);
     if (page < alloc->search)
         alloc->search = page;
     if (!released && page + count > alloc->backed_end)
@@ -389,7 +253,7 @@ tri_page_alloc_free_tail(const struct tri_page_alloc *alloc)
     size_t tail = 0;
     size_t chunk = alloc->end / TRI_CHUNK_PAGES;
     while (chunk-- > 0) {
-        uint64_t sum = alloc->summary[LEAF][chunk];
+        uint64_t sum = alloc->summary[TRI_TREE_LEAF][chunk];
         tail += tri_page_sum_end(sum);
         if (sum != TRI_CHUNK_SUM_FREE)
             break;
@@ -415,8 +279,9 @@ tri_page_alloc_take_window(struct tri_page_alloc *alloc,
     window->released = c->released.word[w]; /* PAGE-3: free ones only */
     c->used.word[w] = UINT64_MAX;
     c->released.word[w] = 0;
+    uint64_t before = alloc->summary[TRI_TREE_LEAF][chunk];
     summarize_chunk(alloc, chunk);
-    update_above(alloc, chunk, chunk);
+    tri_page_tree_update_one(alloc, chunk, before);
     alloc->search = window->page + 64;
     return true;
 }
@@ -433,8 +298,9 @@ tri_page_alloc_flush_window(struct tri_page_alloc *alloc,
                   "page allocator: window at %zu flushed twice", window->page);
         c->used.word[w] &= ~window->free;
         c->released.word[w] |= window->released;
+        uint64_t before = alloc->summary[TRI_TREE_LEAF][chunk];
         summarize_chunk(alloc, chunk);
-        update_above(alloc, chunk, chunk);
+        tri_page_tree_update_one(alloc, chunk, before);
         if (window->page < alloc->search)
             alloc->search = window->page;
         if (window->free != window->released
@@ -475,7 +341,7 @@ tri_page_alloc_take_backed(struct tri_page_alloc *alloc, size_t max,
             *more = true;
             break;
         }
-        if (alloc->summary[LEAF][chunk] == 0)
+        if (alloc->summary[TRI_TREE_LEAF][chunk] == 0)
             continue;
         uint32_t n = 0;
         uint32_t first = tri_page_chunk_find_backed(
@@ -506,7 +372,7 @@ static bool
 never_grown(const struct tri_page_alloc *alloc, size_t chunk)
 {
     static const struct tri_page_chunk zero;
-    return alloc->summary[LEAF][chunk] == 0
+    return alloc->summary[TRI_TREE_LEAF][chunk] == 0
         && memcmp(&alloc->chunks[chunk], &zero, sizeof(zero)) == 0;
 }
 
@@ -514,7 +380,7 @@ static void
 check_chunk(const struct tri_page_alloc *alloc, size_t chunk)
 {
     const struct tri_page_chunk *c = &alloc->chunks[chunk];
-    TRI_CHECK(alloc->summary[LEAF][chunk]
+    TRI_CHECK(alloc->summary[TRI_TREE_LEAF][chunk]
                   == tri_page_sum_pack(tri_page_bits_summarize(&c->used)),
               "page allocator: summary of chunk %zu (PAGE-2)", chunk);
     uint32_t low = TRI_CHUNK_PAGES;
@@ -535,10 +401,5 @@ tri_page_alloc_check(const struct tri_page_alloc *alloc)
     for (size_t chunk = 0; chunk < alloc->end / TRI_CHUNK_PAGES; chunk++)
         if (!never_grown(alloc, chunk))
             check_chunk(alloc, chunk);
-    for (uint32_t level = 0; level < LEAF; level++)
-        for (size_t i = 0; i < alloc->root_count << level * LEVEL_BITS; i++)
-            TRI_CHECK(alloc->summary[level][i]
-                          == merge(&alloc->summary[level + 1][i * BLOCK],
-                                   level_log(level + 1)),
-                      "page allocator: level %u, entry %zu (PAGE-2)", level, i);
+    tri_page_tree_check(alloc);
 }

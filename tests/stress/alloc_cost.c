@@ -176,6 +176,48 @@ TEST(the_cost_of_spans)
     measure_heap("128 pages, from the tree", 1 << 20, false, 400, 300);
 }
 
+static void
+churn_spans(int number, void *arg)
+{
+    (void)number;
+    (void)arg;
+    struct tri_page_cache cache = { 0 };
+    struct tri_span *live[64];
+    for (int round = 0; round < 1000; round++) {
+        for (int i = 0; i < 64; i++)
+            live[i] = tri_heap_alloc_span(1 + (uint32_t)i % 34, 0, 0, &cache);
+        for (int i = 0; i < 64; i++)
+            tri_heap_free_span(live[i]);
+    }
+    tri_heap_flush_pages(&cache);
+}
+
+/* Both threads make and free 64000 spans: wall time per span. */
+static int64_t
+churn_on_two(int ops)
+{
+    (void)ops;
+    int64_t start = test_now_ns();
+    test_threads(2, churn_spans, NULL);
+    return test_now_ns() - start;
+}
+
+static int64_t
+churn_on_one(int ops)
+{
+    (void)ops;
+    int64_t start = test_now_ns();
+    churn_spans(0, NULL);
+    return test_now_ns() - start;
+}
+
+TEST(the_cost_of_sharing_the_heap)
+{
+    heap_begin();
+    measure("make and free 1 page, one thread", 64000, churn_on_one, 110);
+    measure("make and free 1 page, two threads", 128000, churn_on_two, 150);
+}
+
 /* ---- sets ------------------------------------------------------------------ */
 
 static struct tri_span_set set;

@@ -3,9 +3,9 @@
  * tests/unit/alloc_page_alloc.c: the radix tree: first fit in tables of cases,
  * and against a model that looks at one page after the other.  No memory behind
  * it: only page numbers.
- * To see it fail: in alloc/page_alloc.c, leave `search` where it is in set_free
- * (PAGE-1), stop update_above one level early (PAGE-2), or do not clear the
- * released bits in set_used (PAGE-3).
+ * To see it fail: leave `search` where it is in set_free of alloc/page_alloc.c
+ * (PAGE-1), or the released bits as they are in set_used (PAGE-3); let
+ * tri_page_tree_update stop one level early (PAGE-2).
  */
 #include "alloc/page_alloc.h"
 
