@@ -10,6 +10,7 @@
 
 #include "alloc/heap_pages.h"
 #include "base/check.h"
+#include "trace/trace.h"
 
 struct tri_heap_pages tri_heap_pages = { .lock = TRI_LOCK_INIT(HEAP) };
 struct tri_heap_stats tri_heap_stats;
@@ -254,6 +255,8 @@ tri_heap_alloc_span(uint32_t kind_index, size_t large_bytes, uint32_t sweep_gen,
     fill(span, kind, &run, large_bytes, sweep_gen);
     publish(span, run.page);
     account((int64_t)run.count, run.released, (int64_t)large_bytes);
+    tri_trace_span_alloc(span->base, (uint32_t)run.count, kind_index,
+                         span->slot_count);
     return span;
 }
 
@@ -272,6 +275,7 @@ tri_heap_free_span(struct tri_span *span)
         tri_store_relaxed(&tri_space.page_kind[p], 0);
     tri_store_release(&span->state, TRI_SPAN_DEAD);
     account(-(int64_t)span->page_count, 0, -(int64_t)span->large_bytes);
+    tri_trace_span_free(span->base, (uint32_t)span->page_count, span->kind);
 
     tri_lock(&tri_heap_pages.lock);
     tri_page_alloc_free(&tri_heap_pages.alloc, page, span->page_count);

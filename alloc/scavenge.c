@@ -10,6 +10,7 @@
 #include "alloc/heap.h"
 #include "alloc/heap_pages.h"
 #include "base/os.h"
+#include "trace/trace.h"
 
 /* Chunks looked at, and pages released, in one hold of the lock: the look is a
  * few microseconds, and the system call has no lock. */
@@ -52,5 +53,11 @@ tri_heap_scavenge(size_t bytes)
         tri_unlock(&tri_heap_pages.lock);
         done += released;
     }
+    if (done > 0)
+        /* Relaxed, both: statistics. */
+        tri_trace_scavenge(
+            done, (uint64_t)(tri_load_relaxed(&tri_heap_stats.in_use_pages)
+                             * (int64_t)TRI_PAGE_BYTES)
+                      + (uint64_t)tri_heap_free_bytes());
     return done;
 }

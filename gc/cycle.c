@@ -126,6 +126,7 @@ begin_marking(enum tri_cycle_reason reason)
     tri_trace_cycle_begin(tri_load(&tri_collector.cycle), reason,
                           (uint64_t)live,
                           (uint64_t)tri_collector.pacer.goal_bytes);
+    tri_cycle_trace_heap();
     tri_store(&tri_collector.black_bytes, 0);
     tri_store(&scanned_bytes, 0);
     set_phase(TRI_GC_MARK);
@@ -302,6 +303,10 @@ settle_pacer(void)
     tri_store(&tri_collector.marked_bytes, marked);
     tri_store(&tri_collector.heap_live_bytes, marked);
     tri_cycle_commit_pacer(false);
+    tri_trace_pacer(tri_load(&tri_collector.cycle),
+                    (uint64_t)tri_collector.pacer.trigger_bytes,
+                    (uint64_t)tri_collector.pacer.goal_bytes,
+                    (uint64_t)(tri_collector.pacer.cons_mark_used * 1000.0));
 }
 
 /* Steps 3 and 4.  World stopped, nothing grey anywhere. */

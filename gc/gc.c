@@ -19,6 +19,7 @@
 #include "gc/sweep.h"
 #include "gc/sweep_internal.h"
 #include "gc/worker.h"
+#include "trace/trace.h"
 
 /* ---- birth ---------------------------------------------------------------------- */
 
@@ -235,9 +236,32 @@ collect_by_clock(void *unused)
     tri_store(&periodic_running, 0);
 }
 
+/* A session has just begun: where the collector is (and the heap). */
+static void
+trace_state(void)
+{
+    tri_trace_statedump(tri_load(&tri_collector.cycle),
+                        (uint32_t)tri_gc_phase(),
+                        (uint32_t)tri_host_proc_count());
+    tri_cycle_trace_heap();
+}
+
+void
+tri_gc_trace_end(void)
+{
+    struct tri_cleanup_stats stats;
+    /* Exact: each is counted and traced in one critical section. */
+    tri_cleanup_stats_read(&stats);
+    tri_cycle_trace_heap();
+    tri_trace_cleanup_totals(stats.added, stats.stopped, stats.queued,
+                             stats.executed);
+}
+
 void
 tri_gc_tick(int64_t now_ns)
 {
+    if (tri_trace_statedump_due())
+        trace_state();
     int64_t period_ns = tri_debug.gcperiod * 1000000;
     if (period_ns == 0 || tri_load(&tri_collector.gc_percent) < 0
         || now_ns - tri_load(&tri_collector.last_end_ns) < period_ns

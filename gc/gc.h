@@ -74,6 +74,10 @@ void tri_gc_shade(const void *pointer);
  * copied.  No-op unless marking. */
 void tri_gc_shade_range(const void *start, size_t bytes);
 
+/* World stopped, the process is about to end: the heap and the cleanups, counted
+ * by the collector, as the trace's last word on them. */
+void tri_gc_trace_end(void);
+
 /* The current phase; stable inside a critical section. */
 enum tri_gc_phase tri_gc_phase(void);
 

@@ -18,6 +18,7 @@
 #include "base/os.h"
 #include "gc/gc.h"
 #include "runtime/sched.h"
+#include "trace/trace.h"
 
 #if defined(__x86_64__)
 #    define SAVED_REGS 6
@@ -53,6 +54,7 @@ tri_blocking_begin_regs(const uintptr_t *regs, uintptr_t sp)
     /* Relaxed: ours. */
     struct tri_p *p = tri_load_relaxed(&m->p);
     m->blocking_p = p;
+    tri_trace_blocking_begin(tri_local_g()->id, p->index);
     tri_local_get()->cache = &tri_cache_none;
     tri_store_relaxed(&m->p, NULL);
     tri_add_relaxed(&p->calls, 1);
@@ -88,6 +90,7 @@ tri_blocking_end(void)
     } else {
         tri_m_await_p(m);
     }
+    tri_trace_blocking_end(tri_local_g()->id);
     tri_leave();
 }
 

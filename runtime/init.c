@@ -46,6 +46,8 @@ start(const struct tri_options *opt, bool is_main)
     int procs = tri_config.procs > 0 ? tri_config.procs : tri_topology_procs();
     if (procs > TRI_PROCS_MAX)
         procs = TRI_PROCS_MAX;
+    tri_trace_runtime_begin((uint32_t)procs, tri_config.gc_percent,
+                            (uint64_t)tri_config.memory_limit);
     size_t stack = tri_config.stack_bytes;
     status = tri_stack_init(stack > 0 ? stack : STACK_BYTES_DEFAULT);
     if (status == 0)
@@ -76,15 +78,31 @@ struct main_call {
     TRI_ATOMIC(uint32_t) done;
 };
 
+/* The last events of a trace.  The world stays stopped until none can follow,
+ * so that the collector's counts are those of the trace (CHK-6). */
+static void
+end_trace(int result)
+{
+    if (!TRI_TRACE_ON(runtime_end) && !TRI_TRACE_ON(cleanup_totals)) {
+        tri_trace_fini();
+        return;
+    }
+    tri_host_stop_world(TRI_STOP_STATS);
+    tri_gc_trace_end();
+    tri_trace_runtime_end(result);
+    tri_trace_fini();
+    tri_host_start_world();
+}
+
 static void
 main_goroutine(void *arg)
 {
     struct main_call *call = arg;
     tri_local_g()->is_main = 1;
     call->result = call->fn(call->arg);
+    end_trace(call->result);
     tri_enter();
     tri_store(&tri_sched.ending, 1);
-    tri_trace_fini();
     tri_store(&call->done, 1);
     tri_futex_wake(&call->done, 1);
     tri_leave();

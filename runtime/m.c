@@ -147,6 +147,7 @@ scheduler_thread(void *arg)
     tri_m_adopt(m);
     restore_signals();
     tri_enter();
+    tri_trace_thread_begin((uint32_t)tri_os_tid(), 0);
     tri_m_sleep_idle(m);
     tri_sched_loop(m);
 }
@@ -160,6 +161,7 @@ sysmon_thread(void *arg)
     tri_m_adopt(m);
     tri_enter();
     tri_m_unblock(m, false);
+    tri_trace_thread_begin((uint32_t)tri_os_tid(), 0);
     tri_leave();
     tri_sysmon_loop(m);
     return NULL;

@@ -17,6 +17,7 @@
 #include "base/option.h"
 #include "gc/gc.h"
 #include "runtime/sched.h"
+#include "trace/trace.h"
 
 /* Not inlined: a compiler may keep &errno over a switch (TLS-1). */
 static TRI_NOINLINE int
@@ -48,6 +49,7 @@ tri_ready(struct tri_g *g)
 {
     TRI_DCHECK(tri_critical_depth() > 0, "ready outside a critical section");
     tri_g_make_runnable(g);
+    tri_trace_goroutine_ready(g->id, tri_host_proc_number(), tri_host_goid());
     if (g->bound != NULL)
         tri_m_want_p(g->bound);
     else

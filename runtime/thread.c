@@ -72,6 +72,7 @@ tri_thread_adopt(void)
     tri_m_unblock(m, false);
     m->may_lose_p = 0;
     m->blocking_depth = 0;
+    tri_trace_thread_begin((uint32_t)tri_os_tid(), 1);
     tri_local_get()->g = tri_spawn_bound(m);
     tri_m_await_p(m);
     tri_leave();
@@ -103,6 +104,7 @@ tri_thread_detach(void)
     struct tri_g *g = local->g;
     tri_enter();
     tri_trace_goroutine_end(g->id, tri_load(&m->p)->index);
+    tri_trace_thread_end((uint32_t)tri_os_tid());
     tri_p_hand_off(tri_p_uninstall(m));
     tri_sub(&tri_sched.live_count, 1);
     tri_store(&g->m, NULL);

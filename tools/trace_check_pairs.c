@@ -59,8 +59,10 @@ end(struct trace_check *check, const struct process *process,
 {
     long long key = (long long)event->field[kind->end_key];
     if (!pair->open) {
-        /* The trace may have begun after the begin. */
-        if (pair->seen || process->begun)
+        /* The trace may have begun after the begin; and a P is born stopped,
+         * which is its first event. */
+        bool may = kind->begin == TRI_TRACE_EV_proc_start || !process->begun;
+        if (pair->seen || !may)
             trace_check_problem(check, 10, event->time_ns,
                                 "%s %lld ends without a begin", kind->what,
                                 key);

@@ -452,9 +452,23 @@ TEST(chk_10_every_begin_has_its_end)
     PAIR(assist_begin, assist_end, 2);
     PAIR(goroutine_create, goroutine_end, 0);
     PAIR(goroutine_run_begin, goroutine_run_end, 0);
-    PAIR(proc_start, proc_stop, 0);
     PAIR(thread_begin, thread_end, 0);
     PAIR(blocking_begin, blocking_end, 0);
+}
+
+TEST(chk_10_a_p_is_born_stopped_and_then_alternates)
+{
+    put_start();
+    PUT(proc_stop, 0, 0);
+    PUT(proc_start, 0, 0);
+    PUT(proc_stop, 0, 0);
+    expect_good();
+    PUT(proc_stop, 0, 0);
+    expect_broken(10);
+    put_start();
+    PUT(proc_start, 0, 0);
+    PUT(proc_start, 0, 0);
+    expect_broken(10);
 }
 
 TEST(chk_10_a_worker_ends_as_it_began)
