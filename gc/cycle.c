@@ -73,7 +73,7 @@ tri_cycle_drain(struct tri_gc_p *p, uint64_t budget)
     tri_add(&active, 1);
     uint64_t done = 0;
     uint64_t start = p->work.scanned_bytes;
-    while (done < budget && !tri_host_should_yield()) {
+    while (done < budget && !tri_mark_should_yield()) {
         /* What the barrier recorded here is work too. */
         tri_barrier_flush(p);
         tri_mark_drain(p, budget - done);

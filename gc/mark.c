@@ -271,6 +271,12 @@ tri_mark_scan_conservative(uintptr_t lo, uintptr_t hi, void *arg)
     }
 }
 
+bool
+tri_mark_should_yield(void)
+{
+    return tri_host_should_yield() && !tri_host_world_stopped();
+}
+
 /* ---- the loop --------------------------------------------------------------- */
 
 /* True: this call set the mark. */
@@ -354,7 +360,7 @@ tri_mark_drain(struct tri_gc_p *p, uint64_t budget)
         leave_ring(work, &edge);
         if (TRI_UNLIKELY(++polls % POLL_EVERY == 0) && !stop) {
             stop = work->scanned_bytes - start >= budget
-                || tri_host_should_yield();
+                || tri_mark_should_yield();
             /* Relaxed: a hint. */
             if (tri_load_relaxed(&tri_work_hungry) != 0 && work->count > 8
                 && !tri_work_available())

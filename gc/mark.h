@@ -55,6 +55,10 @@ void tri_mark_consider(struct tri_work_p *work, uintptr_t word);
 /* Shades one word: pushes it if it is an unmarked object's.  Precise. */
 void tri_mark_shade(struct tri_work_p *work, uintptr_t word);
 
+/* A marker must let go soon; never with the world stopped, when nobody else
+ * could go on. */
+bool tri_mark_should_yield(void);
+
 /* Has this object a mark?  For tests, weak pointers and the verifier. */
 bool tri_mark_is_marked(uintptr_t word);
 

@@ -5,6 +5,7 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/lock.h"
+#include "base/option.h"
 #include "base/os.h"
 #include "gc/host.h"
 #include "gc/mark.h"
@@ -18,6 +19,7 @@ static struct {
     size_t specials;
     size_t data;
     size_t stacks;
+    bool stacks_first;
     TRI_ATOMIC(size_t) next_other; /* claimed jobs that are not stacks */
     TRI_ATOMIC(size_t) next_stack;
     TRI_ATOMIC(int64_t) stack_bytes;
@@ -37,6 +39,7 @@ tri_root_prepare(void)
     jobs.specials = tri_specials_root_jobs();
     jobs.data = tri_host_root_count();
     jobs.stacks = tri_host_stacks_snapshot();
+    jobs.stacks_first = tri_debug.gccheckmark != 0 && !jobs.stacks_first;
     tri_store(&jobs.next_other, 0);
     tri_store(&jobs.next_stack, 0);
     tri_store(&jobs.stack_bytes, 0);
@@ -133,8 +136,8 @@ do_stack(struct tri_work_p *work)
     return true;
 }
 
-bool
-tri_root_do_one(struct tri_work_p *work)
+static bool
+do_one_other(struct tri_work_p *work)
 {
     if (tri_load(&jobs.next_other) < other_count()) {
         size_t job = tri_add(&jobs.next_other, 1);
@@ -143,7 +146,21 @@ tri_root_do_one(struct tri_work_p *work)
             return true;
         }
     }
-    return do_stack(work);
+    return false;
+}
+
+/*
+ * Stacks last: what the heap and the globals lead to is marked by then, so most
+ * of what a stack holds is marked already.  Under gccheckmark every other cycle
+ * has them first, since the two orders expose different halves of a broken
+ * barrier.
+ */
+bool
+tri_root_do_one(struct tri_work_p *work)
+{
+    if (jobs.stacks_first)
+        return do_stack(work) || do_one_other(work);
+    return do_one_other(work) || do_stack(work);
 }
 
 bool

@@ -24,6 +24,7 @@
 #include "gc/cycle.h"
 #include "gc/cycle_report.h"
 #include "gc/gc.h"
+#include "gc/mark.h"
 #include "gc/percpu.h"
 #include "gc/phase.h"
 #include "trace/trace.h"
@@ -75,7 +76,7 @@ tri_gc_worker_wanted(struct tri_gc_p *p, bool idle)
 static bool
 go_on(const struct tri_gc_p *p, enum tri_worker_mode mode)
 {
-    if (tri_host_should_yield())
+    if (tri_mark_should_yield())
         return false;
     if (mode == TRI_WORKER_FRACTIONAL && !owes_fraction(p))
         return false;

@@ -36,6 +36,13 @@ void *tri_context_make(void *top, void (*fn)(void *), void *arg);
 void tri_context_call_on(void *top, void (*fn)(void *), void *arg,
                          void **saved_sp);
 
+/*
+ * Empties the registers that a call may change.  What they hold after a switch
+ * or a stop is dead, but a stop by signal would show it to a scanner: under
+ * gccheckmark that is a false alarm (docs/design/stw.md, "Stale words").
+ */
+void tri_context_forget(void);
+
 /* Where tri_context_make's flows begin.  Assembly; not to be called. */
 void tri_context_boot(void);
 

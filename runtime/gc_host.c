@@ -4,6 +4,7 @@
  * is not defined where it belongs: Ps, stacks, goroutines of its own.
  */
 #include "base/check.h"
+#include "base/option.h"
 #include "gc/gc.h"
 #include "runtime/sched.h"
 
@@ -68,20 +69,41 @@ tri_host_stacks_snapshot(void)
 }
 
 /* Our own: we are in it, or on the system stack with its registers pushed. */
-static TRI_NOINLINE void
+static TRI_NOINLINE uintptr_t
 scan_self(struct tri_m *m, struct tri_g *g, scan_fn scan, void *arg)
 {
     __builtin_unwind_init();
     uintptr_t sp = m->system_call_sp != NULL ? (uintptr_t)m->system_call_sp
                                              : tri_context_sp();
     scan(sp & ~(uintptr_t)7, g->stack.hi, arg);
+    return sp;
+}
+
+/*
+ * gccheckmark: marking takes the dead part of a stack too.  A frame entered
+ * after the scan has slots it never wrote; what earlier frames left in them is
+ * no reference, but the verifier, which comes last, cannot tell.  On a thread's
+ * own large stack only the next pages: no further do calls reach meanwhile.
+ */
+static void
+scan_dead_part(struct tri_g *g, uintptr_t sp, scan_fn scan, void *arg)
+{
+    enum {
+        THREAD_DEPTH = 256 << 10
+    };
+    if (TRI_LIKELY(tri_debug.gccheckmark == 0) || tri_world_stopped())
+        return;
+    uintptr_t lo = g->stack.lo;
+    if (sp - lo > THREAD_DEPTH)
+        lo = sp - THREAD_DEPTH;
+    scan((lo + 7) & ~(uintptr_t)7, sp & ~(uintptr_t)7, arg);
 }
 
 static bool
 scan_on_thread(struct tri_m *m, struct tri_g *g, scan_fn scan, void *arg)
 {
     if (m == tri_local_m()) {
-        scan_self(m, g, scan, arg);
+        scan_dead_part(g, scan_self(m, g, scan, arg), scan, arg);
         return true;
     }
     /* The world's stopper has all claims already. */
@@ -90,7 +112,7 @@ scan_on_thread(struct tri_m *m, struct tri_g *g, scan_fn scan, void *arg)
         return false;
     bool there = tri_load(&g->m) == m && tri_load(&m->g) == g;
     if (there)
-        tri_signal_scan(m, g, scan, arg);
+        scan_dead_part(g, tri_signal_scan(m, g, scan, arg), scan, arg);
     if (mine)
         tri_m_release(m);
     return there;
@@ -113,6 +135,7 @@ tri_host_stack_scan(size_t i, scan_fn scan, void *arg)
     if (!tri_cas_acq_rel(&g->state, &state, state | TRI_G_SCAN))
         return false;
     scan((uintptr_t)g->sp & ~(uintptr_t)7, g->stack.hi, arg);
+    scan_dead_part(g, (uintptr_t)g->sp, scan, arg);
     tri_and(&g->state, ~TRI_G_SCAN);
     return true;
 }
@@ -137,10 +160,13 @@ tri_host_on_system_stack(void (*fn)(void *), void *arg)
         || m->system_call_sp != NULL) {
         /* A large stack already, or a sanitizer that knows only one here. */
         fn(arg);
-        return;
+    } else {
+        tri_context_call_on(m->sched_sp, fn, arg, &m->system_call_sp);
+        m->system_call_sp = NULL;
     }
-    tri_context_call_on(m->sched_sp, fn, arg, &m->system_call_sp);
-    m->system_call_sp = NULL;
+    /* The goroutine may have been scanned in here, without them. */
+    if (TRI_UNLIKELY(tri_debug.gccheckmark != 0))
+        tri_context_forget();
 }
 
 /* ---- goroutines of the collector's own ------------------------------------- */

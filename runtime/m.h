@@ -150,9 +150,10 @@ void tri_signal_init(void);
 void tri_signal_thread_start(struct tri_m *m);
 void tri_signal_thread_end(struct tri_m *m);
 void tri_signal_send(struct tri_m *m);
-/* Calls scan for registers and stack of a stopped M's goroutine. */
-void tri_signal_scan(struct tri_m *m, struct tri_g *g,
-                     void (*scan)(uintptr_t lo, uintptr_t hi, void *arg),
-                     void *arg);
+/* Calls scan for registers and stack of a stopped M's goroutine; returns where
+ * the live part of the stack begins. */
+uintptr_t tri_signal_scan(struct tri_m *m, struct tri_g *g,
+                          void (*scan)(uintptr_t lo, uintptr_t hi, void *arg),
+                          void *arg);
 
 #endif /* TRI_RUNTIME_M_H */

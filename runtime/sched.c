@@ -687,6 +687,8 @@ tri_sched_switch(enum tri_g_state to, bool (*commit)(struct tri_g *, void *),
     tri_san_leave(&g->san, &m->san, to == TRI_G_DEAD);
     tri_context_switch(&g->sp, m->sched_sp);
     tri_san_arrive(&g->san);
+    if (TRI_UNLIKELY(tri_debug.gccheckmark != 0))
+        tri_context_forget();
 }
 
 bool

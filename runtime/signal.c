@@ -219,7 +219,7 @@ scan_context(ucontext_t *uc, scan_fn scan, void *arg)
 }
 #endif
 
-void
+uintptr_t
 tri_signal_scan(struct tri_m *m, struct tri_g *g, scan_fn scan, void *arg)
 {
     enum {
@@ -244,4 +244,5 @@ tri_signal_scan(struct tri_m *m, struct tri_g *g, scan_fn scan, void *arg)
               (unsigned long long)g->id, (void *)sp, (void *)g->stack.lo,
               (void *)g->stack.hi);
     scan(sp & ~(uintptr_t)7, g->stack.hi, arg);
+    return sp;
 }

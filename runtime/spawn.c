@@ -111,6 +111,9 @@ tri_g_free(struct tri_p *p, struct tri_g *g)
     tri_san_destroy(&g->san);
     if (g->system == 0)
         tri_sub(&tri_sched.live_count, 1);
+    /* Its next life begins black: no marker looks for what this one left. */
+    if (TRI_UNLIKELY(tri_debug.gccheckmark != 0))
+        memset((void *)g->stack.lo, 0, g->stack.hi - g->stack.lo);
     g->link = p->free_gs;
     p->free_gs = g;
     if (++p->free_g_count > TRI_P_FREE_GS)

@@ -14,6 +14,7 @@
 #include <signal.h>
 
 #include "base/check.h"
+#include "base/option.h"
 #include "base/os.h"
 #include "base/syscall.h"
 #include "runtime/sched.h"
@@ -178,6 +179,8 @@ tri_m_unblock(struct tri_m *m, bool want_p)
 {
     come_back(m, want_p);
     tri_san_acquire(m);
+    if (TRI_UNLIKELY(tri_debug.gccheckmark != 0))
+        tri_context_forget();
 }
 
 TRI_NO_SANITIZE void
@@ -256,6 +259,8 @@ tri_critical_honour(void)
     m->uc = NULL;
     m->stopped_sp = tri_context_sp();
     tri_m_answer(m);
+    if (TRI_UNLIKELY(tri_debug.gccheckmark != 0))
+        tri_context_forget();
 }
 
 #if TRI_TSAN
