@@ -48,6 +48,27 @@ tri_bench_first(void)
 static void *live;
 static size_t live_bytes;
 
+#define BLOCK_BYTES   ((size_t)1 << 20)
+#define OS_PAGE_BYTES 4096
+#define BLOCKS_MAX    256
+
+/* Touches as much more memory as the heap will grow by until the collection
+ * that is due: the first touch of a page costs the system microseconds, which
+ * would drown what a case measures. */
+static __attribute__((noinline)) void
+touch(size_t bytes)
+{
+    void *blocks[BLOCKS_MAX];
+    int percent = tri_set_gc_percent(-1);
+    for (size_t i = 0; i < bytes / BLOCK_BYTES && i < BLOCKS_MAX; i++) {
+        blocks[i] = tri_alloc_noscan(BLOCK_BYTES);
+        for (size_t at = 0; at < BLOCK_BYTES; at += OS_PAGE_BYTES)
+            ((volatile char *)blocks[i])[at] = 1;
+    }
+    tri_keepalive(blocks);
+    tri_set_gc_percent(percent);
+}
+
 static void
 keep_live(size_t bytes)
 {
@@ -55,8 +76,10 @@ keep_live(size_t bytes)
         return;
     TRI_STORE(&live, (void *)NULL);
     live_bytes = bytes;
-    if (bytes != 0)
-        TRI_STORE(&live, tri_alloc_noscan(bytes));
+    if (bytes == 0)
+        return;
+    TRI_STORE(&live, tri_alloc_noscan(bytes));
+    touch(bytes);
 }
 
 struct settings {

@@ -58,12 +58,27 @@ var seed = flag.Uint64("seed", 1, "for whatever a case draws at random")
 // The heap beside; a global, as in bench.c.
 var live []byte
 
+// touch is bench.c's: memory that the heap will grow by, touched beforehand.
+func touch(bytes int) {
+	percent := debug.SetGCPercent(-1)
+	blocks := make([][]byte, bytes>>20)
+	for i := range blocks {
+		blocks[i] = make([]byte, 1<<20)
+		for at := 0; at < len(blocks[i]); at += 4096 {
+			blocks[i][at] = 1
+		}
+	}
+	runtime.KeepAlive(blocks)
+	debug.SetGCPercent(percent)
+}
+
 func measure(name string, c peerCase) (result, error) {
 	if c.procs != 0 {
 		runtime.GOMAXPROCS(c.procs)
 	}
 	if c.liveBytes != 0 {
 		live = make([]byte, c.liveBytes)
+		touch(c.liveBytes)
 	}
 	runtime.GC()
 	if c.gcOff {
