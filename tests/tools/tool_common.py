@@ -9,8 +9,9 @@ import subprocess
 import sys
 import tempfile
 
-PIPELINE = ("grep -raohE '[A-Za-z]+' \"$1\" | tr A-Z a-z | sort | uniq -c"
-            " | sort -k1,1nr -k2,2")
+# A buffer of its own, because sort is quadratic in a long line from a pipe.
+PIPELINE = ("grep -raohE '[A-Za-z]+' \"$1\" | tr A-Z a-z | sort -S 256M"
+            " | uniq -c | sort -S 256M -k1,1nr -k2,2")
 SKIP = 77
 
 
