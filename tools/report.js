@@ -102,14 +102,13 @@ const hideTip = () => { tip.hidden = true; };
 
 // ---- what a run holds, from its trace or, without one, from its samples -----
 
-const CYCLE_REASONS = ["heap", "forced", "periodic"];
-const WORKER_MODES = ["", "dedicated", "fractional", "idle"];
+const IDLE_WORKER = 3; // enum tri_worker_mode
 
 function seriesHeap(series) {
   if (!series || !series.t_ns || !series["/gc/heap/now:bytes"]) {
     return null;
   }
-  return { t: series.t_ns, live: series["/gc/heap/now:bytes"],
+  return { t: series.t_ns, live: series["/gc/heap/now:bytes"].map((n) => Math.max(0, n)),
     goal: series["/gc/heap/goal:bytes"] || [], sampled: true };
 }
 
@@ -292,7 +291,7 @@ class Timeline {
     for (const proc of this.procs) {
       lanes.push({ name: "P" + proc, color: "var(--worker)",
         items: this.workers.filter((w) => w[0] === proc)
-          .map((w) => [w[1], w[2], w[3] === 3 ? 0.45 : 1]) });
+          .map((w) => [w[1], w[2], w[3] === IDLE_WORKER ? 0.45 : 1]) });
     }
     return lanes;
   }
@@ -485,7 +484,7 @@ class Timeline {
     const near = (this.range[1] - this.range[0]) / this.width * 4;
     const pause = model.pauses.find((p) => Math.abs(p[0] - t) < near);
     if (pause) {
-      lines.push(`pause ${ns(pause[2])}, stopping ${ns(pause[1])}`);
+      lines.push(`pause ${ns(pause[2])}, stopping ${ns(pause[1])}: ${pause[3]}`);
     }
     return lines.join("\n");
   }
@@ -775,12 +774,13 @@ function pauseCard(model) {
     chart, longest.length === 0 ? null : [
       h("h3", { style: "margin-top:16px" }, "The longest"),
       h("table", {}, h("thead", {}, h("tr", {}, ["at", "stopping", "in all",
-        "last thread to stop"].map((name, i) =>
+        "for", "last thread to stop"].map((name, i) =>
         h("th", { class: i < 3 ? "num" : "" }, name)))),
       h("tbody", {}, longest.map((p) => h("tr", {},
         h("td", { class: "num" }, (p[0] / 1e9).toFixed(4) + "\u202fs"),
         h("td", { class: "num" }, ns(p[1])),
         h("td", { class: "num" }, ns(p[2])),
+        h("td", {}, p[3]),
         h("td", { class: "soft" }, p[4] > 0 ? "thread " + p[4]
           : "none was waited for")))))]];
 }
@@ -846,7 +846,7 @@ function cyclesCard(model) {
     h("tbody", {}, cycles.map((c) => h("tr", {},
       h("td", { class: "num" }, c.n),
       h("td", { class: "keep" },
-        CYCLE_REASONS[c.reason] || String(c.reason)),
+        c.reason),
       h("td", { class: "num" }, (c.begin / 1e9).toFixed(3) + "\u202fs"),
       h("td", { class: "num" }, c.end ? ns(c.end - c.begin) : "not ended"),
       h("td", { class: "num" }, bytes(c.live)),

@@ -13,6 +13,7 @@
 #include "tools/report.h"
 #include "tools/report_cleanups.h"
 #include "tools/trace_read.h"
+#include "trace/event_info.h"
 
 #define HEAP_POINTS_MAX 4000u
 #define PAUSES_MAX      4000u
@@ -302,6 +303,15 @@ time_json(int64_t time_ns)
     return time_ns != 0 ? json_integer(time_ns) : json_null();
 }
 
+/* The name of a coded value, or its number. */
+static json_t *
+value_json(const char *kind, uint64_t value)
+{
+    const char *name = tri_trace_value_name(kind, value);
+    return name != NULL ? json_string(name)
+                        : json_sprintf("%llu", (unsigned long long)value);
+}
+
 static json_t *
 cycles_json(const struct condensed *all)
 {
@@ -310,10 +320,10 @@ cycles_json(const struct condensed *all)
         const struct cycle *cycle = &all->cycles[i];
         json_array_append_new(
             list,
-            json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, "
+            json_pack("{s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, "
                       "s:o}",
                       "n", (json_int_t)cycle->number, "reason",
-                      (json_int_t)cycle->reason, "live",
+                      value_json("cycle_reason", cycle->reason), "live",
                       (json_int_t)cycle->live, "goal", (json_int_t)cycle->goal,
                       "marked", (json_int_t)cycle->marked, "next_goal",
                       (json_int_t)cycle->next_goal, "freed",
@@ -341,12 +351,12 @@ pauses_json(struct condensed *all)
     qsort(all->pauses, all->pause_count, sizeof(all->pauses[0]), by_time);
     for (size_t i = 0; i < all->pause_count; i++) {
         const struct pause *pause = &all->pauses[i];
-        json_array_append_new(list, json_pack("[I, I, I, I, I]",
-                                              (json_int_t)pause->begin_ns,
-                                              (json_int_t)pause->stopping_ns,
-                                              (json_int_t)pause->total_ns,
-                                              (json_int_t)pause->reason,
-                                              (json_int_t)pause->straggler));
+        json_array_append_new(
+            list, json_pack("[I, I, I, I, I]", (json_int_t)pause->begin_ns,
+                            (json_int_t)pause->stopping_ns,
+                            (json_int_t)pause->total_ns,
+                            value_json("stop_reason", pause->reason),
+                            (json_int_t)pause->straggler));
     }
     return json_pack("{s:I, s:o, s:o, s:o}", "count",
                      (json_int_t)all->pause_total, "list", list, "stopping_ns",
