@@ -71,4 +71,4 @@ tri_tools_script(index_few_descriptors index_matches_pipeline
 tri_tools_script(index_far index_matches_pipeline ARGS far LABELS tools long
                  TIMEOUT 300)
 tri_tools_script(index_usr_share index_matches_pipeline ARGS /usr/share
-                 LABELS tools long TIMEOUT 280)
+                 LABELS tools long TIMEOUT 900)

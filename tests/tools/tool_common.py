@@ -46,12 +46,13 @@ class Scratch:
 
 def run(command, status=0, env=None, **more):
     """Runs it and checks its exit status (None: any)."""
-    done = subprocess.run(command, capture_output=True, timeout=280,
+    done = subprocess.run(command, capture_output=True, timeout=850,
                           env={**os.environ, "LC_ALL": "C", **(env or {})},
                           **more)
     if status is not None and done.returncode != status:
-        fail(f"{' '.join(map(str, command))}: status {done.returncode}, not "
-             f"{status}\n{done.stdout[-2000:].decode(errors='replace')}"
+        words = " ".join(str(word)[:80] for word in command)
+        fail(f"{words}: status {done.returncode}, not {status}\n"
+             f"{done.stdout[-200:].decode(errors='replace')}\n"
              f"{done.stderr[-4000:].decode(errors='replace')}")
     return done
 
