@@ -163,6 +163,25 @@ tri_stop_stats_read(struct tri_stop_stats *stats)
 
 /* ---- the ragged barrier --------------------------------------------------- */
 
+/* Takes this very P off the list of idle ones.  Not just found there: fn takes
+ * locks that come before the scheduler's (LOCK-2). */
+static bool
+take_idle(struct tri_p *p)
+{
+    tri_lock(&tri_sched.lock);
+    struct tri_p **at = &tri_sched.idle_p;
+    while (*at != NULL && *at != p)
+        at = &(*at)->link;
+    bool found = *at != NULL;
+    if (found) {
+        *at = p->link;
+        tri_sub(&tri_sched.idle_p_count, 1);
+        tri_trace_proc_start(p->index, 0);
+    }
+    tri_unlock(&tri_sched.lock);
+    return found;
+}
+
 /* Visits p if it can be had now.  In a critical section. */
 static bool
 visit(struct tri_p *p, void (*fn)(struct tri_gc_p *p, void *arg), void *arg)
@@ -183,13 +202,11 @@ visit(struct tri_p *p, void (*fn)(struct tri_gc_p *p, void *arg), void *arg)
         return true;
     }
     if (status == TRI_P_IDLE) {
-        tri_lock(&tri_sched.lock);
-        for (struct tri_p *i = tri_sched.idle_p; i != NULL; i = i->link)
-            done |= i == p;
-        if (done)
-            fn(p->gc, arg);
-        tri_unlock(&tri_sched.lock);
-        return done;
+        if (!take_idle(p))
+            return false;
+        fn(p->gc, arg);
+        tri_p_hand_off(p);
+        return true;
     }
     if (m == NULL || !tri_m_stop_one(m))
         return false;
