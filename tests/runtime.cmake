@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: MIT
+# Tests of runtime/.
+tri_test(rt_runq LAYERS base SOURCES stress/rt_runq.c
+         LABELS stress sanitize smoke)
+tri_test(rt_chan SOURCES unit/rt_chan.c LABELS unit sanitize smoke
+         TIMEOUT 120 PROCESSORS 2 ENVIRONMENT TRI_DEBUG=clobberfree=1)
+tri_test(rt_sync SOURCES unit/rt_sync.c LABELS unit sanitize smoke
+         TIMEOUT 120 PROCESSORS 2)
+tri_test(rt_scan LAYERS runtime SOURCES unit/rt_scan.c
+         LABELS unit sanitize smoke TIMEOUT 120 PROCESSORS 2)

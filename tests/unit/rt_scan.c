@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/unit/rt_scan.c: what a scan of a goroutine's stack sees, wherever the
+ * goroutine is: running on another thread, parked, in a blocking call, in a
+ * critical section, on an attached thread.  Values no other code knows are
+ * planted in callee-saved registers, vector registers, the red zone and frames.
+ * To see it fail: leave out the vector registers in scan_context (SIG-4), start
+ * the scan at sp instead of below the red zone, or do not save the caller's
+ * registers in tri_blocking_begin (BLOCK-2).
+ */
+#include <tricolor/tricolor.h>
+
+#include <pthread.h>
+
+#include "base/compiler.h"
+#include "gc/host.h"
+#include "runtime/sched.h"
+#include "tests/support/test.h"
+
+enum { VALUES = 16 };
+
+/* Derived at run time, so that no constant lies in memory. */
+static volatile uint64_t secret = 0x5eed0fca11ab1e00;
+static volatile int ready;
+static volatile int leave;
+static bool found[VALUES];
+
+static TRI_NO_SANITIZE void
+look(uintptr_t lo, uintptr_t hi, void *arg)
+{
+    (void)arg;
+    for (uintptr_t at = lo; at + 8 <= hi; at += 8) {
+        uint64_t word = *(const volatile uint64_t *)at;
+        if (word - secret < VALUES)
+            found[word - secret] = true;
+    }
+}
+
+/* Scans the goroutine with this id until it can be had. */
+static void
+scan_goroutine(uint64_t id)
+{
+    memset(found, 0, sizeof(found));
+    size_t at = 0;
+    while (tri_g_at(at)->id != id)
+        at++;
+    for (;;) {
+        tri_enter();
+        bool done = tri_host_stack_scan(at, look, NULL);
+        tri_leave();
+        if (done)
+            return;
+        tri_yield();
+    }
+}
+
+static volatile uint64_t their_id;
+
+static void
+start(void (*fn)(void *))
+{
+    ready = 0;
+    leave = 0;
+    tri_go(fn, NULL);
+    while (ready == 0)
+        tri_yield();
+}
+
+static void
+stop(void)
+{
+    leave = 1;
+    while (ready != 2)
+        tri_yield();
+}
+
+#if defined(__x86_64__) && !TRI_ASAN && !TRI_TSAN
+
+/* Values 0..4 in callee-saved registers, 5 and 6 in xmm15 and xmm3, 7 in the
+ * red zone, 8 in a caller-saved register; then spins until `leave`. */
+static void
+spin_with_values(void *arg)
+{
+    (void)arg;
+    their_id = tri_goid();
+    __asm__ volatile("movq %[secret], %%rax\n\t"
+                     "movq %%rax, %%rbx\n\t"
+                     "leaq 1(%%rax), %%r12\n\t"
+                     "leaq 2(%%rax), %%r13\n\t"
+                     "leaq 3(%%rax), %%r14\n\t"
+                     "leaq 4(%%rax), %%r15\n\t"
+                     "leaq 5(%%rax), %%rcx\n\t"
+                     "movq %%rcx, %%xmm15\n\t"
+                     "leaq 6(%%rax), %%rcx\n\t"
+                     "movq %%rcx, %%xmm3\n\t"
+                     "leaq 7(%%rax), %%rcx\n\t"
+                     "movq %%rcx, -120(%%rsp)\n\t"
+                     "leaq 8(%%rax), %%r9\n\t"
+                     "xorl %%eax, %%eax\n\t"
+                     "xorl %%ecx, %%ecx\n\t"
+                     "movl $1, %[ready]\n"
+                     "1:\tpause\n\t"
+                     "cmpl $0, %[leave]\n\t"
+                     "je 1b\n\t"
+                     "movq $0, -120(%%rsp)\n\t"
+                     "xorl %%r9d, %%r9d\n\t"
+                     "pxor %%xmm15, %%xmm15\n\t"
+                     "pxor %%xmm3, %%xmm3"
+                     : [ready] "=m"(ready)
+                     : [secret] "m"(secret), [leave] "m"(leave)
+                     : "rax", "rbx", "rcx", "r9", "r12", "r13", "r14", "r15",
+                       "xmm3", "xmm15", "cc", "memory");
+    ready = 2;
+}
+
+TEST(a_running_goroutine_shows_all_its_registers_and_the_red_zone)
+{
+    start(spin_with_values);
+    scan_goroutine(their_id);
+    stop();
+    for (int i = 0; i <= 8; i++)
+        EXPECT_F(found[i], "value %d was not found", i);
+}
+
+/* Calls fn with values 0..4 in the callee-saved registers alone. */
+static void __attribute__((noinline))
+call_with_values(void (*fn)(void))
+{
+    __asm__ volatile("movq %[secret], %%rax\n\t"
+                     "movq %%rax, %%rbx\n\t"
+                     "leaq 1(%%rax), %%r12\n\t"
+                     "leaq 2(%%rax), %%r13\n\t"
+                     "leaq 3(%%rax), %%r14\n\t"
+                     "leaq 4(%%rax), %%r15\n\t"
+                     "xorl %%eax, %%eax\n\t"
+                     "subq $256, %%rsp\n\t"
+                     "call *%[fn]\n\t"
+                     "addq $256, %%rsp"
+                     :
+                     : [secret] "m"(secret), [fn] "r"(fn)
+                     : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9",
+                       "r10", "r11", "r12", "r13", "r14", "r15", "cc",
+                       "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4",
+                       "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
+                       "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+}
+
+static void
+yield_until_left(void)
+{
+    ready = 1;
+    while (leave == 0)
+        tri_sleep(1000 * 1000);
+}
+
+static void
+park_with_values(void *arg)
+{
+    (void)arg;
+    their_id = tri_goid();
+    call_with_values(yield_until_left);
+    ready = 2;
+}
+
+TEST(a_parked_goroutine_shows_its_callee_saved_registers)
+{
+    start(park_with_values);
+    for (int i = 0; i < 50; i++) {
+        scan_goroutine(their_id);
+        for (int v = 0; v <= 4; v++)
+            EXPECT_F(found[v], "value %d was not found", v);
+        tri_yield();
+    }
+    stop();
+}
+
+static void
+block_until_left(void)
+{
+    tri_blocking_begin();
+    ready = 1;
+    while (leave == 0)
+        __asm__ volatile("pause");
+    tri_blocking_end();
+}
+
+static void
+block_with_values(void *arg)
+{
+    (void)arg;
+    their_id = tri_goid();
+    call_with_values(block_until_left);
+    ready = 2;
+}
+
+TEST(a_blocked_thread_shows_the_registers_of_its_caller)
+{
+    start(block_with_values);
+    for (int i = 0; i < 50; i++) {
+        scan_goroutine(their_id);
+        for (int v = 0; v <= 4; v++)
+            EXPECT_F(found[v], "value %d was not found", v);
+    }
+    stop();
+}
+
+static void *
+attached(void *arg)
+{
+    EXPECT_EQ(tri_thread_attach(), 0);
+    spin_with_values(arg);
+    tri_thread_detach();
+    return NULL;
+}
+
+TEST(an_attached_thread_is_scanned_like_a_goroutine)
+{
+    ready = 0;
+    leave = 0;
+    pthread_t thread;
+    EXPECT_EQ(pthread_create(&thread, NULL, attached, NULL), 0);
+    while (ready == 0)
+        tri_yield();
+    scan_goroutine(their_id);
+    for (int i = 0; i <= 8; i++)
+        EXPECT_F(found[i], "value %d was not found", i);
+    leave = 1;
+    tri_blocking_begin();
+    pthread_join(thread, NULL);
+    tri_blocking_end();
+}
+
+#endif
+
+/* ---- everywhere: frames ------------------------------------------------------ */
+
+static void
+hold_in_section(void *arg)
+{
+    (void)arg;
+    their_id = tri_goid();
+    volatile uint64_t words[4];
+    for (unsigned i = 0; i < 4; i++)
+        words[i] = secret + i;
+    ready = 1;
+    while (leave == 0) {
+        tri_enter();
+        for (int i = 0; i < 1000; i++)
+            __asm__ volatile("" : : : "memory");
+        tri_leave();
+    }
+    for (unsigned i = 0; i < 4; i++)
+        words[i] = 0;
+    ready = 2;
+}
+
+TEST(a_goroutine_in_sections_is_scanned_between_them)
+{
+    start(hold_in_section);
+    for (int n = 0; n < 200; n++) {
+        scan_goroutine(their_id);
+        for (int i = 0; i < 4; i++)
+            EXPECT_F(found[i], "value %d was not found", i);
+    }
+    stop();
+}
+
+/* Runs, parks and is made ready all the time: no moment in which its frames are
+ * not seen (G-1). */
+static void
+flicker(void *arg)
+{
+    (void)arg;
+    their_id = tri_goid();
+    volatile uint64_t words[4];
+    for (unsigned i = 0; i < 4; i++)
+        words[i] = secret + i;
+    ready = 1;
+    while (leave == 0)
+        tri_yield();
+    for (unsigned i = 0; i < 4; i++)
+        words[i] = 0;
+    ready = 2;
+}
+
+TEST(no_moment_between_running_and_parked_hides_a_frame)
+{
+    start(flicker);
+    for (int n = 0; n < 3000; n++) {
+        scan_goroutine(their_id);
+        for (int i = 0; i < 4; i++)
+            EXPECT_F(found[i], "value %d was not found in scan %d", i, n);
+    }
+    stop();
+}
+
+TEST(with_the_world_stopped_every_stack_can_be_had)
+{
+    start(flicker);
+    for (int n = 0; n < 200; n++) {
+        memset(found, 0, sizeof(found));
+        tri_host_stop_world(TRI_STOP_TEST);
+        for (size_t i = 0; i < tri_g_count(); i++)
+            EXPECT(tri_host_stack_scan(i, look, NULL));
+        tri_host_start_world();
+        for (int i = 0; i < 4; i++)
+            EXPECT_F(found[i], "value %d was not found in scan %d", i, n);
+        tri_yield();
+    }
+    stop();
+}
+
+int
+main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    struct tri_options options = { .procs = 2 };
+    return tri_main(test_run_all, NULL, &options);
+}
