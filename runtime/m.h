@@ -78,6 +78,7 @@ struct tri_m {
     TRI_ATOMIC(uint32_t) note;   /* [a] 1: woken */
     struct tri_m *link;          /* [l] idle list, or the list of who wants */
     struct tri_m *birth_link;    /* stack of threads to be started */
+    uint32_t listed;             /* [l] in the idle list */
     uint32_t newborn;            /* [l] its thread is to be started */
     uint32_t spinning;           /* [o] looks for work: sched.spinning */
     uint32_t blocking_depth;     /* [o] tri_blocking_begin nests */

@@ -50,6 +50,7 @@ struct tri_p {
     struct tri_p *link;                 /* [l] idle list */
     struct tri_g *free_gs;              /* [h] dead ones, with their stacks */
     uint32_t free_g_count;              /* [h] */
+    uint32_t queue_turn;                /* [h] queues go before who wants a P */
     uint32_t worker_idle;               /* [h] runs an idle mark worker */
     uint64_t random;                    /* [h] xorshift state */
     uint32_t seen_tick;                 /* [s] */

@@ -5,7 +5,7 @@
  *
  * Where work is looked for, in this order (T-010):
  *   1. timers that are due, cleanups that wait for a runner
- *   2. every second time: a thread that wants a P gets ours
+ *   2. in turns with 4 and 5: a thread that wants a P gets ours
  *   3. a mark worker the collector wants here
  *   4. every 61st time the global queue, so that it never starves
  *   5. runnext, the local queue, the global queue
@@ -183,10 +183,12 @@ static struct tri_m *
 start_locked(struct tri_p *p, bool spinning)
 {
     struct tri_m *m = tri_sched.idle_m;
-    if (m != NULL)
+    if (m != NULL) {
         tri_sched.idle_m = m->link;
-    else
+        m->listed = 0;
+    } else {
         m = tri_m_new();
+    }
     TRI_CHECK(m != NULL, "more than %d threads", TRI_M_MAX);
     m->link = NULL;
     m->spinning = spinning;
@@ -466,8 +468,13 @@ static void
 sleep_idle(struct tri_m *m)
 {
     tri_lock(&tri_sched.lock);
-    m->link = tri_sched.idle_m;
-    tri_sched.idle_m = m;
+    /* A wake-up may be stale: who gave us a P that we found before we slept
+     * wakes us later.  Then we are listed still. */
+    if (m->listed == 0) {
+        m->listed = 1;
+        m->link = tri_sched.idle_m;
+        tri_sched.idle_m = m;
+    }
     tri_unlock(&tri_sched.lock);
     m->may_lose_p = 1;
     tri_m_block(m);
@@ -494,6 +501,7 @@ run_worker(struct tri_m *m, struct tri_p *p, bool idle)
     if (mode == TRI_WORKER_NONE)
         return false;
     stop_spinning(m);
+    p->queue_turn = 0; /* it yields to those who want a P: they are next */
     p->worker_idle = mode == TRI_WORKER_IDLE;
     tri_gc_worker_run(p->gc, mode);
     p->worker_idle = 0;
@@ -563,8 +571,12 @@ find_work(struct tri_m *m, struct tri_p *p)
         tri_timer_run(tri_os_now_ns());
     tri_gc_poll_cleanups();
     bool wanted = tri_load(&tri_sched.want_count) != 0;
-    if (wanted && tick % 2 == 0 && give_to_wanting(m))
-        return NULL;
+    /* In turns; by a bit of its own, since `tick` moves by more than one. */
+    if (wanted && p->queue_turn == 0) {
+        p->queue_turn = 1;
+        if (give_to_wanting(m))
+            return NULL;
+    }
     if (run_worker(m, p, false))
         return NULL;
     struct tri_g *g = NULL;
@@ -574,8 +586,10 @@ find_work(struct tri_m *m, struct tri_p *p)
         g = take_local(p, tick);
     if (g == NULL)
         g = take_global(p, BATCH);
-    if (g != NULL)
+    if (g != NULL) {
+        p->queue_turn = 0;
         return g;
+    }
     if (wanted && give_to_wanting(m))
         return NULL;
     uint32_t busy = (uint32_t)p_count() - tri_load(&tri_sched.idle_p_count);
@@ -696,14 +710,16 @@ tri_host_should_yield(void)
 {
     struct tri_m *m = tri_local_m();
     struct tri_p *p = tri_load_relaxed(&m->p);
-    if (tri_m_asked(m) || tri_load(&tri_sched.want_count) != 0)
+    if (tri_m_asked(m))
         return true;
     if (p == NULL)
         return false;
     if (p->worker_idle != 0
-        && (p_has_work(p) || tri_load(&tri_sched.queue_count) != 0))
+        && (p_has_work(p) || tri_load(&tri_sched.queue_count) != 0
+            || tri_load(&tri_sched.want_count) != 0))
         return true;
-    /* Relaxed: a hint. */
+    /* Others wait: sysmon says so after a slice, or marking would never get
+     * on among threads that want a P.  Relaxed: a hint. */
     return tri_load_relaxed(&p->preempt) != 0;
 }
 

@@ -101,7 +101,8 @@ preempt(struct tri_p *p, int64_t now_ns)
     /* A mark worker or a scheduler sees this; a goroutine does not. */
     tri_store(&p->preempt, 1);
     struct tri_m *m = tri_load(&p->m);
-    if (m == NULL || !tri_sched.async_stop || !tri_m_stop_one(m))
+    if (m == NULL || tri_load(&m->g) == NULL || !tri_sched.async_stop
+        || !tri_m_stop_one(m))
         return false;
     /* Stopped: what it was doing may have changed since we looked. */
     if (tri_load(&m->p) == p && tri_load(&m->g) != NULL && m->no_preempt == 0

@@ -11,7 +11,9 @@
 
 #include "tests/support/test.h"
 
-enum { THIEVES = 3 };
+enum {
+    THIEVES = 3
+};
 
 static struct tri_runq queue;
 static TRI_ATOMIC(uint32_t) finished;
@@ -41,8 +43,8 @@ own(void)
             void *item = tri_runq_take(&queue);
             if (item == NULL)
                 break;
-            EXPECT_F((uintptr_t)item > last, "took %zu after %zu",
-                     (size_t)item, (size_t)last);
+            EXPECT_F((uintptr_t)item > last, "took %zu after %zu", (size_t)item,
+                     (size_t)last);
             last = (uintptr_t)item;
             count(item);
         }

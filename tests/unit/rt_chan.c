@@ -126,7 +126,11 @@ TEST(elements_without_size_only_say_when)
 
 /* ---- many to many, with objects of the heap -------------------------------- */
 
-enum { SENDERS = 4, RECEIVERS = 4, EACH = 3000 };
+enum {
+    SENDERS = 4,
+    RECEIVERS = 4,
+    EACH = 3000
+};
 
 struct parcel {
     struct parcel *inside;
@@ -162,9 +166,9 @@ receive_parcels(void *arg)
         if (parcel->number % 64 == 0)
             tri_yield();
         EXPECT_EQ(parcel->inside->number, ~parcel->number);
-        EXPECT_EQ(__atomic_fetch_add(&arrived[parcel->number], 1,
-                                     __ATOMIC_RELAXED),
-                  0);
+        EXPECT_EQ(
+            __atomic_fetch_add(&arrived[parcel->number], 1, __ATOMIC_RELAXED),
+            0);
     }
     tri_waitgroup_done(&group);
 }

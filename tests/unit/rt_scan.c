@@ -17,7 +17,9 @@
 #include "runtime/sched.h"
 #include "tests/support/test.h"
 
-enum { VALUES = 16 };
+enum {
+    VALUES = 16
+};
 
 /* Derived at run time, so that no constant lies in memory. */
 static volatile uint64_t secret = 0x5eed0fca11ab1e00;
@@ -123,8 +125,7 @@ TEST(a_running_goroutine_shows_all_its_registers_and_the_red_zone)
 }
 
 /* Calls fn with values 0..4 in the callee-saved registers alone. */
-static void __attribute__((noinline))
-call_with_values(void (*fn)(void))
+static void __attribute__((noinline)) call_with_values(void (*fn)(void))
 {
     __asm__ volatile("movq %[secret], %%rax\n\t"
                      "movq %%rax, %%rbx\n\t"
@@ -132,17 +133,17 @@ call_with_values(void (*fn)(void))
                      "leaq 2(%%rax), %%r13\n\t"
                      "leaq 3(%%rax), %%r14\n\t"
                      "leaq 4(%%rax), %%r15\n\t"
-                     "xorl %%eax, %%eax\n\t"
+                     "movq %[fn], %%rax\n\t"
                      "subq $256, %%rsp\n\t"
-                     "call *%[fn]\n\t"
+                     "call *%%rax\n\t"
                      "addq $256, %%rsp"
                      :
-                     : [secret] "m"(secret), [fn] "r"(fn)
+                     : [secret] "m"(secret), [fn] "m"(fn)
                      : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9",
-                       "r10", "r11", "r12", "r13", "r14", "r15", "cc",
-                       "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4",
-                       "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
-                       "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+                       "r10", "r11", "r12", "r13", "r14", "r15", "cc", "memory",
+                       "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",
+                       "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",
+                       "xmm13", "xmm14", "xmm15");
 }
 
 static void
@@ -249,6 +250,7 @@ hold_in_section(void *arg)
             __asm__ volatile("" : : : "memory");
         tri_leave();
     }
+    __asm__ volatile("" : : "r"(words) : "memory");
     for (unsigned i = 0; i < 4; i++)
         words[i] = 0;
     ready = 2;
@@ -278,6 +280,7 @@ flicker(void *arg)
     ready = 1;
     while (leave == 0)
         tri_yield();
+    __asm__ volatile("" : : "r"(words) : "memory");
     for (unsigned i = 0; i < 4; i++)
         words[i] = 0;
     ready = 2;

@@ -14,7 +14,10 @@ static struct tri_waitgroup group;
 static struct tri_mutex mutex;
 static long counter;
 
-enum { WORKERS = 20, ROUNDS = 2000 };
+enum {
+    WORKERS = 20,
+    ROUNDS = 2000
+};
 
 static void
 count_up(void *arg)
@@ -162,14 +165,12 @@ TEST(a_negative_sleep_only_yields)
 
 /* ---- errno ------------------------------------------------------------------ */
 
-static void __attribute__((noinline))
-set_errno(int value)
+static void __attribute__((noinline)) set_errno(int value)
 {
     errno = value;
 }
 
-static int __attribute__((noinline))
-get_errno(void)
+static int __attribute__((noinline)) get_errno(void)
 {
     return errno;
 }

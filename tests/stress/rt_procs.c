@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/stress/rt_procs.c: who gets a P: hogs are preempted in place, blocking
+ * calls hand theirs over, tri_set_procs strands nobody.
+ * To see it fail: let sysmon's look() skip TRI_P_RUNNING (the first test never
+ * ends) or TRI_P_SYSCALL (the second), or let retire_locked leave the queue.
+ */
+#include <tricolor/tricolor.h>
+
+#include <unistd.h>
+
+#include "runtime/sched.h"
+#include "tests/support/test.h"
+
+static struct tri_waitgroup group;
+static volatile int leave;
+
+static void
+loop_for_ever(void *arg)
+{
+    volatile uint64_t *turns = arg;
+    while (leave == 0)
+        ++*turns;
+    tri_waitgroup_done(&group);
+}
+
+TEST(a_loop_starves_nobody_on_one_p)
+{
+    static volatile uint64_t turns[2];
+    leave = 0;
+    EXPECT(tri_set_procs(1) >= 1);
+    tri_waitgroup_add(&group, 2);
+    for (int i = 0; i < 2; i++)
+        tri_go(loop_for_ever, (void *)(uintptr_t)&turns[i]);
+    for (int i = 0; i < 20; i++)
+        tri_yield();
+    for (int i = 0; i < 5; i++)
+        tri_gc();
+    for (int i = 0; i < 5; i++)
+        tri_sleep(1000 * 1000);
+    uint64_t before[2] = { turns[0], turns[1] };
+    tri_sleep(100 * 1000 * 1000);
+    for (int i = 0; i < 2; i++)
+        EXPECT_F(turns[i] > before[i], "loop %d stood still", i);
+    leave = 1;
+    tri_waitgroup_wait(&group);
+    double preemptions;
+    EXPECT_EQ(tri_metric_read("/sched/preemptions/in-place:preemptions",
+                              &preemptions),
+              0);
+    EXPECT_F(preemptions >= 5, "only %g preemptions", preemptions);
+}
+
+/* ---- blocking calls ----------------------------------------------------------- */
+
+enum {
+    BLOCKERS = 8
+};
+static int ends[BLOCKERS][2];
+static volatile int returned;
+
+static void
+block_in_read(void *arg)
+{
+    int number = (int)(intptr_t)arg;
+    char byte;
+    tri_blocking_begin();
+    tri_blocking_begin(); /* nesting is allowed */
+    ssize_t n = read(ends[number][0], &byte, 1);
+    tri_blocking_end();
+    tri_blocking_end();
+    EXPECT_EQ(n, 1);
+    __atomic_fetch_add(&returned, 1, __ATOMIC_RELAXED);
+    tri_waitgroup_done(&group);
+}
+
+static void
+count_to(void *arg)
+{
+    for (int i = 0; i < 1000; i++) {
+        __atomic_fetch_add((int *)arg, 1, __ATOMIC_RELAXED);
+        tri_yield();
+    }
+    tri_waitgroup_done(&group);
+}
+
+TEST(blocked_reads_leave_their_p_to_others)
+{
+    struct tri_waitgroup *all = &group;
+    static int counted;
+    tri_set_procs(1);
+    tri_waitgroup_add(all, BLOCKERS);
+    for (intptr_t i = 0; i < BLOCKERS; i++) {
+        EXPECT_EQ(pipe(ends[i]), 0);
+        tri_go(block_in_read, (void *)i);
+    }
+    for (int i = 0; i < 50; i++)
+        tri_yield();
+    tri_waitgroup_add(all, 4);
+    for (int i = 0; i < 4; i++)
+        tri_go(count_to, &counted);
+    while (__atomic_load_n(&counted, __ATOMIC_RELAXED) < 4000)
+        tri_yield();
+    EXPECT_EQ(returned, 0);
+    tri_gc();
+    for (int i = 0; i < BLOCKERS; i++)
+        EXPECT_EQ(write(ends[i][1], "x", 1), 1);
+    tri_waitgroup_wait(all);
+    EXPECT_EQ(returned, BLOCKERS);
+    for (int i = 0; i < BLOCKERS; i++) {
+        close(ends[i][0]);
+        close(ends[i][1]);
+    }
+}
+
+static void
+short_calls(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 20000; i++) {
+        tri_blocking_begin();
+        if (i % 500 == 0)
+            usleep(200);
+        tri_blocking_end();
+    }
+    tri_waitgroup_done(&group);
+}
+
+TEST(short_blocking_calls_on_many_goroutines_come_back)
+{
+    tri_set_procs(2);
+    tri_waitgroup_add(&group, 6);
+    for (int i = 0; i < 6; i++)
+        tri_go(short_calls, NULL);
+    tri_waitgroup_wait(&group);
+}
+
+/* ---- the number of Ps ---------------------------------------------------------- */
+
+static TRI_ATOMIC(uint64_t) done_count;
+
+struct node {
+    struct node *next;
+    uint64_t value;
+};
+TRI_TYPE(node_type, struct node, next);
+
+static void
+leaf(void *arg)
+{
+    struct node *node = arg;
+    for (uint64_t i = 0; i < node->value % 5; i++)
+        tri_yield();
+    tri_add(&done_count, node->value - node->value + 1);
+    tri_waitgroup_done(&group);
+}
+
+static void
+spread(void *arg)
+{
+    (void)arg;
+    for (uint64_t i = 0; i < 2000; i++) {
+        struct node *node = tri_new(&node_type);
+        node->value = i;
+        tri_waitgroup_add(&group, 1);
+        tri_go(leaf, node);
+        if (i % 100 == 0)
+            tri_yield();
+        if (i % 400 == 0) {
+            tri_blocking_begin();
+            usleep(100);
+            tri_blocking_end();
+        }
+    }
+    tri_waitgroup_done(&group);
+}
+
+TEST(changing_the_number_of_ps_strands_nobody)
+{
+    double seconds = test_seconds(2);
+    int64_t end = test_now_ns() + (int64_t)(seconds * 1e9);
+    uint64_t expected = 0;
+    tri_store(&done_count, 0);
+    while (test_now_ns() < end) {
+        tri_waitgroup_add(&group, 3);
+        for (int i = 0; i < 3; i++)
+            tri_go(spread, NULL);
+        for (int i = 0; i < 10; i++) {
+            int procs = 1 + (int)test_random_below(8);
+            tri_set_procs(procs);
+            EXPECT_EQ(tri_set_procs(0), procs);
+            tri_yield();
+        }
+        tri_waitgroup_wait(&group);
+        expected += 3 * 2000;
+        EXPECT_EQ(tri_load(&done_count), expected);
+    }
+    tri_set_procs(2);
+}
+
+int
+main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    struct tri_options options = { .procs = 2 };
+    return tri_main(test_run_all, NULL, &options);
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/stress/rt_world.c: stopping the world while threads do everything that
+ * C programs do, and nobody may run while it is stopped.
+ * To see it fail: let the handler return without answering when it is not in a
+ * section (a loop then runs on, and stops hang), let tri_critical_honour forget
+ * the request (CRIT-3), or count the threads before `stopping` is set (STW-2).
+ */
+#include <tricolor/tricolor.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gc/host.h"
+#include "runtime/sched.h"
+#include "tests/support/test.h"
+
+enum {
+    KINDS = 9,
+    SAMPLES_MAX = 100000
+};
+
+static const char *const names[KINDS] = {
+    "loop",        "malloc",   "printf",   "read", "nanosleep",
+    "page faults", "sections", "allocate", "yield"
+};
+
+/* One cache line each; counted by its goroutine with plain stores. */
+static struct {
+    volatile uint64_t turns;
+    char pad[56];
+} did[KINDS];
+
+static volatile int leave;
+static struct tri_waitgroup group;
+static int pipe_ends[2];
+
+struct node {
+    struct node *next;
+    uint64_t value;
+};
+TRI_TYPE(node_type, struct node, next);
+
+static void
+fault_pages(char *pages)
+{
+    for (int i = 0; i < 64; i++)
+        pages[i << 12] = 1;
+    madvise(pages, 64 << 12, MADV_DONTNEED);
+}
+
+static void
+one_turn(int kind, char *pages)
+{
+    char text[128];
+    switch (kind) {
+    case 0:
+        for (volatile int i = 0; i < 1000; i++)
+            ;
+        break;
+    case 1:
+        for (size_t i = 1; i < 40; i++)
+            free(malloc(i * 40));
+        break;
+    case 2:
+        snprintf(text, sizeof(text), "%d %s %.17g", kind, "text", 1.1 * kind);
+        break;
+    case 3: { /* no tri_blocking_begin: the signal must get it out */
+        ssize_t n = read(pipe_ends[0], text, 1);
+        EXPECT(n == 1 || errno == EINTR);
+        break;
+    }
+    case 4: {
+        struct timespec time = { 0, 200000 };
+        nanosleep(&time, NULL);
+        break;
+    }
+    case 5:
+        fault_pages(pages);
+        break;
+    case 6:
+        tri_enter();
+        for (volatile int i = 0; i < 100; i++)
+            ;
+        tri_leave();
+        break;
+    case 7: {
+        struct node *node = tri_new(&node_type);
+        node->value = 1;
+        EXPECT(node->next == NULL);
+        break;
+    }
+    default:
+        tri_yield();
+        break;
+    }
+}
+
+static void
+keep_busy(void *arg)
+{
+    int kind = (int)(intptr_t)arg;
+    char *pages = mmap(NULL, 64 << 12, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    EXPECT(pages != MAP_FAILED);
+    while (leave == 0) {
+        one_turn(kind, pages);
+        did[kind].turns++;
+    }
+    munmap(pages, 64 << 12);
+    tri_waitgroup_done(&group);
+}
+
+static void *
+feed_pipe(void *unused)
+{
+    while (leave == 0) {
+        struct timespec time = { 0, 500000 };
+        if (write(pipe_ends[1], "x", 1) != 1)
+            break;
+        nanosleep(&time, NULL);
+    }
+    EXPECT_EQ(write(pipe_ends[1], "xxxx", 4), 4);
+    return unused;
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a;
+    int64_t y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void
+expect_nobody_moves(void)
+{
+    uint64_t before[KINDS];
+    for (int i = 0; i < KINDS; i++)
+        before[i] = did[i].turns;
+    int64_t until = test_now_ns() + 30 * 1000;
+    while (test_now_ns() < until)
+        ;
+    for (int i = 0; i < KINDS; i++)
+        EXPECT_F(did[i].turns == before[i],
+                 "the goroutine that does \"%s\" ran in a stopped world",
+                 names[i]);
+}
+
+static void
+report(int64_t *ns, size_t count)
+{
+    qsort(ns, count, sizeof(*ns), by_value);
+    printf("# %zu stops: p50 %.1f us, p99 %.1f us, max %.1f us\n", count,
+           (double)ns[count / 2] / 1e3, (double)ns[count * 99 / 100] / 1e3,
+           (double)ns[count - 1] / 1e3);
+    /* Two seconds: a machine may be busy, but a stop that waits for a loop to
+     * end would wait for ever. */
+    EXPECT(ns[count - 1] < INT64_C(2000000000));
+}
+
+/* The first goroutine on a thread that loops must be preempted for the others
+ * to run at all: that is tested here as well, with 2 Ps for 9 of them. */
+TEST(nobody_runs_while_the_world_is_stopped)
+{
+    static int64_t ns[SAMPLES_MAX];
+    pthread_t feeder;
+    EXPECT_EQ(pipe(pipe_ends), 0);
+    EXPECT_EQ(pthread_create(&feeder, NULL, feed_pipe, NULL), 0);
+    tri_waitgroup_add(&group, KINDS);
+    for (intptr_t i = 0; i < KINDS; i++)
+        tri_go(keep_busy, (void *)i);
+    int64_t end = test_now_ns() + (int64_t)(test_seconds(3) * 1e9);
+    size_t count = 0;
+    while (test_now_ns() < end && count < SAMPLES_MAX) {
+        int64_t begin = test_now_ns();
+        tri_host_stop_world(TRI_STOP_TEST);
+        ns[count++] = test_now_ns() - begin;
+        EXPECT(tri_host_world_stopped());
+        expect_nobody_moves();
+        tri_host_start_world();
+        if (count % 4 == 0)
+            tri_sleep(100 * 1000);
+    }
+    tri_sleep(200 * 1000 * 1000);
+    leave = 1;
+    tri_waitgroup_wait(&group);
+    tri_blocking_begin();
+    pthread_join(feeder, NULL);
+    tri_blocking_end();
+    report(ns, count);
+    for (int i = 0; i < KINDS; i++)
+        EXPECT_F(did[i].turns > 0, "the goroutine that does \"%s\" never ran",
+                 names[i]);
+}
+
+/* ---- threads that come and go ------------------------------------------------ */
+
+static volatile uint64_t attached_turns;
+static volatile int storm_over;
+
+static void *
+come_and_go(void *unused)
+{
+    unsigned count = 0;
+    while (storm_over == 0) {
+        EXPECT_EQ(tri_thread_attach(), 0);
+        EXPECT_EQ(tri_thread_attach(), -EALREADY);
+        struct node *node = tri_new(&node_type);
+        node->value = count;
+        if (count % 3 == 0)
+            tri_yield();
+        if (count % 5 == 0)
+            tri_sleep(1000);
+        EXPECT_EQ(node->value, count);
+        __atomic_fetch_add(&attached_turns, 1, __ATOMIC_RELAXED);
+        if (++count % 2 == 0) {
+            tri_thread_detach();
+            continue;
+        }
+        tri_blocking_begin();
+        tri_blocking_end();
+        tri_thread_detach();
+    }
+    return unused;
+}
+
+/* Ends attached: its exit detaches it. */
+static void *
+forget_to_detach(void *unused)
+{
+    EXPECT_EQ(tri_thread_attach(), 0);
+    tri_new(&node_type);
+    return unused;
+}
+
+TEST(threads_attach_and_detach_while_the_world_stops)
+{
+    enum {
+        THREADS = 4
+    };
+    pthread_t thread[THREADS];
+    storm_over = 0;
+    for (int i = 0; i < THREADS; i++)
+        EXPECT_EQ(pthread_create(&thread[i], NULL, come_and_go, NULL), 0);
+    int64_t end = test_now_ns() + (int64_t)(test_seconds(2) * 1e9);
+    for (int n = 0; test_now_ns() < end; n++) {
+        tri_host_stop_world(TRI_STOP_TEST);
+        uint64_t before = attached_turns;
+        int64_t until = test_now_ns() + 20 * 1000;
+        while (test_now_ns() < until)
+            ;
+        EXPECT_EQ(attached_turns, before);
+        tri_host_start_world();
+        if (n % 16 == 0) {
+            pthread_t one;
+            EXPECT_EQ(pthread_create(&one, NULL, forget_to_detach, NULL), 0);
+            tri_blocking_begin();
+            pthread_join(one, NULL);
+            tri_blocking_end();
+        }
+        tri_yield();
+    }
+    storm_over = 1;
+    tri_blocking_begin();
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(thread[i], NULL);
+    tri_blocking_end();
+    EXPECT(attached_turns > 10);
+}
+
+/* ---- the ragged barrier -------------------------------------------------------- */
+
+static uint32_t visits[64];
+
+static void
+visit(struct tri_gc_p *p, void *arg)
+{
+    (void)arg;
+    EXPECT(tri_critical_depth() > 0);
+    for (int i = 0; i < tri_host_proc_count(); i++)
+        if (tri_host_proc(i) == p)
+            __atomic_fetch_add(&visits[i], 1, __ATOMIC_RELAXED);
+}
+
+static void
+mix(void *arg)
+{
+    uint64_t turns = 0;
+    (void)arg;
+    while (leave == 0) {
+        if (++turns % 8 == 0)
+            tri_yield();
+        if (turns % 32 == 0) {
+            tri_blocking_begin();
+            usleep(50);
+            tri_blocking_end();
+        }
+        for (volatile int i = 0; i < 2000; i++)
+            ;
+    }
+    tri_waitgroup_done(&group);
+}
+
+TEST(the_ragged_barrier_visits_every_p_once)
+{
+    leave = 0;
+    tri_waitgroup_add(&group, 5);
+    for (int i = 0; i < 5; i++)
+        tri_go(mix, NULL);
+    for (uint32_t n = 1; n <= 500; n++) {
+        tri_host_each_p(visit, NULL);
+        for (int i = 0; i < tri_host_proc_count(); i++)
+            EXPECT_EQ(visits[i], n);
+        if (n % 10 == 0)
+            tri_yield();
+    }
+    leave = 1;
+    tri_waitgroup_wait(&group);
+}
+
+int
+main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    struct tri_options options = { .procs = 2 };
+    return tri_main(test_run_all, NULL, &options);
+}
