@@ -134,7 +134,7 @@ mark_a_while(void)
     uint64_t owed = (uint64_t)((double)-p->assist_credit * per_byte) + 1;
     uint64_t want = owed < ASSIST_WORK_MIN ? ASSIST_WORK_MIN : owed;
     uint64_t got = take_credit(owed);
-    if (got < owed) {
+    if (got < owed && (tri_cycle_work_available() || p->work.count != 0)) {
         int64_t start = tri_os_now_ns();
         uint64_t cycle = tri_load_relaxed(&tri_collector.cycle);
         tri_trace_assist_begin(cycle, p->index, tri_host_goid());
