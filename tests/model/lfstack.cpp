@@ -92,5 +92,5 @@ struct lfstack_suite : rl::test_suite<lfstack_suite, THREADS> {
 int
 main()
 {
-    return run_model<lfstack_suite>("lfstack", 200000);
+    return run_model<lfstack_suite>("lfstack", 60000);
 }
