@@ -14,3 +14,30 @@ tri_test(special_race LAYERS alloc LABELS stress sanitize TIMEOUT 120
          PROCESSORS 2 SOURCES stress/special_race.c ${specials})
 tri_test(special_cost LAYERS alloc LABELS unit smoke
          SOURCES unit/special_cost.c ${specials})
+
+# On the real runtime.
+tri_test(cleanup_go LABELS unit sanitize smoke TIMEOUT 120
+         SOURCES unit/cleanup_go.c support/collect.c)
+if(TARGET cleanup_go)
+    foreach(mood IN ITEMS gccheckmark=1 clobberfree=1 gcstoptheworld=1
+                          gcstoptheworld=2 gcstress=random:3 schedfuzz=7
+                          sweep=stw asyncstop=0)
+        string(REGEX REPLACE "[=:]" "_" mood_name ${mood})
+        tri_add_test(cleanup_go_${mood_name} COMMAND cleanup_go LABELS unit
+                     TIMEOUT 120 ENVIRONMENT TRI_DEBUG=${mood})
+    endforeach()
+endif()
+tri_test(cleanup_race LABELS stress sanitize smoke TIMEOUT 120 PROCESSORS 2
+         SOURCES stress/cleanup_race.c support/collect.c)
+tri_test(cleanup_pool LABELS stress sanitize TIMEOUT 120 PROCESSORS 2
+         SOURCES stress/cleanup_pool.c support/collect.c)
+if(TARGET cleanup_race)
+    tri_add_test(cleanup_race_long COMMAND cleanup_race --seconds 60
+                 LABELS stress long TIMEOUT 300 PROCESSORS 2)
+    tri_add_test(cleanup_race_clobberfree
+                 COMMAND cleanup_race --seconds 3 LABELS stress TIMEOUT 120
+                 PROCESSORS 2 ENVIRONMENT TRI_DEBUG=clobberfree=1)
+    tri_add_test(cleanup_pool_checked COMMAND cleanup_pool LABELS stress
+                 TIMEOUT 120 PROCESSORS 2
+                 ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
+endif()
