@@ -41,6 +41,22 @@ add_number(void *number)
     bump(&ran);
 }
 
+/* Collections until `counter` says so many, which it then is exactly.  More
+ * than one may be needed: a register of some other thread may have been saved
+ * when it held the object, and is scanned conservatively until it is saved
+ * again. */
+static void
+collect_until(uint32_t *counter, uint32_t wanted)
+{
+    for (int i = 0; i < 200; i++) {
+        collect();
+        if (__atomic_load_n(counter, __ATOMIC_SEQ_CST) >= wanted)
+            break;
+        tri_sleep(100000);
+    }
+    EXPECT_EQ(count(counter), wanted);
+}
+
 static long
 total(void)
 {
@@ -60,8 +76,7 @@ one_interior(void *unused)
 TEST(g001_a_cleanup_runs_with_its_argument)
 {
     apart(one_interior, NULL);
-    collect();
-    EXPECT_EQ(count(&ran), 1);
+    collect_until(&ran, 1);
     EXPECT_EQ(total(), 97531);
 }
 
@@ -77,8 +92,7 @@ three_on_one(void *unused)
 TEST(g002_all_cleanups_of_an_object_run)
 {
     apart(three_on_one, NULL);
-    collect();
-    EXPECT_EQ(count(&ran), 3);
+    collect_until(&ran, 3);
     collect();
     EXPECT_EQ(count(&ran), 0);
     (void)total();
@@ -123,19 +137,16 @@ finalizer_and_cleanup(void *unused)
 TEST(g004_the_finalizer_runs_first_and_the_cleanup_in_a_later_cycle)
 {
     apart(finalizer_and_cleanup, NULL);
-    collect();
-    EXPECT_EQ(count(&finalized), 1);
+    collect_until(&finalized, 1);
     EXPECT_EQ(count(&ran), 0);
     EXPECT_EQ(kept->values[2], 4711); /* G016: unchanged, and alive */
     collect();
     EXPECT_EQ(count(&ran), 0);
     EXPECT_EQ(kept->values[2], 4711);
     TRI_STORE(&kept, NULL);
-    apart(three_on_one, NULL); /* wipes what a register may still hold */
-    collect();
+    collect_until(&ran, 1);
     EXPECT_EQ(count(&finalized), 0);
-    EXPECT_EQ(count(&ran), 4);
-    (void)total();
+    EXPECT_EQ(total(), 2);
 }
 
 static void
@@ -151,8 +162,7 @@ three_fields(void *unused)
 TEST(g005_cleanups_on_fields_run_when_the_object_dies)
 {
     apart(three_fields, NULL);
-    collect();
-    EXPECT_EQ(count(&ran), 3);
+    collect_until(&ran, 3);
     EXPECT_EQ(total(), 111);
 }
 
@@ -195,8 +205,7 @@ interleaved(void *unused)
 TEST(g008_stop_takes_its_own_and_leaves_its_siblings)
 {
     apart(interleaved, NULL);
-    collect();
-    EXPECT_EQ(count(&ran), 3);
+    collect_until(&ran, 3);
     EXPECT_EQ(total(), 3);
 }
 
@@ -222,8 +231,7 @@ stops_itself(void *unused)
 TEST(g009_stop_after_and_during_the_run_says_false)
 {
     apart(stops_itself, NULL);
-    collect();
-    EXPECT_EQ(count(&ran), 1);
+    collect_until(&ran, 1);
     for (int i = 0; i < 3; i++)
         EXPECT(!tri_cleanup_stop(late));
     expect_balance();
@@ -307,13 +315,21 @@ TEST(g011_no_cleanup_is_lost)
 
 /* ---- what stays alive, and what does not ---- */
 
+/* Leaves no copy of its argument anywhere. */
+static void
+only_count(void *arg)
+{
+    (void)arg;
+    bump(&ran);
+}
+
 static void
 argument_with_cleanup(void *stop)
 {
     struct node *node = tri_new(&node_type);
     struct node *arg = tri_new(&node_type);
     (void)tri_add_cleanup(arg, add_number, (void *)1000);
-    late = tri_add_cleanup(node, add_number, arg);
+    late = tri_add_cleanup(node, only_count, arg);
     if (stop != NULL)
         EXPECT(tri_cleanup_stop(late));
 }
@@ -321,21 +337,16 @@ argument_with_cleanup(void *stop)
 TEST(an_argument_lives_until_its_callback_returned)
 {
     apart(argument_with_cleanup, NULL);
-    collect();
-    EXPECT_EQ(count(&ran), 1);
-    EXPECT(total() != 1000);
-    for (int i = 0; i < 3; i++)
-        collect();
-    EXPECT_EQ(count(&ran), 1);
+    collect_until(&ran, 1);
+    EXPECT_EQ(total(), 0);
+    collect_until(&ran, 1);
     EXPECT_EQ(total(), 1000);
 }
 
 TEST(an_argument_is_let_go_by_stop)
 {
     apart(argument_with_cleanup, &late);
-    for (int i = 0; i < 3; i++)
-        collect();
-    EXPECT_EQ(count(&ran), 1);
+    collect_until(&ran, 1);
     EXPECT_EQ(total(), 1000);
 }
 
@@ -354,8 +365,7 @@ cycle_of_two(void *unused)
 TEST(objects_that_refer_to_each_other_die_together)
 {
     apart(cycle_of_two, NULL);
-    collect();
-    EXPECT_EQ(count(&ran), 2);
+    collect_until(&ran, 2);
     EXPECT_EQ(total(), 3);
 }
 
@@ -371,8 +381,7 @@ large_object(void *unused)
 TEST(large_objects_have_cleanups_too)
 {
     apart(large_object, NULL);
-    collect();
-    EXPECT_EQ(count(&ran), 2);
+    collect_until(&ran, 2);
     EXPECT_EQ(total(), 3);
 }
 
@@ -408,9 +417,7 @@ TEST(x012_callbacks_add_stop_collect_sleep_and_drain)
 {
     apart(with_busy_cleanups, NULL);
     collect();
-    for (int i = 0; i < 3; i++)
-        collect();
-    EXPECT_EQ(count(&ran), 6);
+    collect_until(&ran, 6);
     expect_balance();
     (void)total();
 }
@@ -447,7 +454,8 @@ TEST(finalizers_run_in_the_order_of_references)
     apart(chain_of_finalizers, NULL);
     for (uint32_t i = 0; i < 3; i++) {
         EXPECT_EQ(order_count, i);
-        collect();
+        for (int n = 0; n < 200 && order_count == i; n++)
+            collect();
         EXPECT_EQ(order_count, i + 1);
         EXPECT_EQ(order[i], i);
     }
@@ -488,8 +496,7 @@ set_and_clear(void *unused)
 TEST(a_finalizer_may_be_taken_off_and_set_on_any_kind_of_object)
 {
     apart(set_and_clear, NULL);
-    collect();
-    EXPECT_EQ(count(&finalized), 3);
+    collect_until(&finalized, 3);
     TRI_STORE(&kept, NULL);
 }
 
@@ -538,6 +545,15 @@ expect_weak_alive(void *unused)
     EXPECT(tri_weak_get(weak[1]) == &kept->values[1]);
 }
 
+/* Collections until the weak pointer has ended. */
+static void
+collect_weak(struct tri_weak *which)
+{
+    for (int i = 0; i < 200 && tri_weak_get(*which) != NULL; i++)
+        collect();
+    EXPECT(tri_weak_get(*which) == NULL);
+}
+
 TEST(a_weak_pointer_follows_its_object_and_ends_with_it)
 {
     apart(make_weak, NULL);
@@ -546,9 +562,8 @@ TEST(a_weak_pointer_follows_its_object_and_ends_with_it)
     EXPECT(weak[0].handle == weak[2].handle);
     EXPECT(weak[0].handle != weak[1].handle);
     TRI_STORE(&kept, NULL);
-    collect();
-    EXPECT(tri_weak_get(weak[0]) == NULL);
-    EXPECT(tri_weak_get(weak[1]) == NULL);
+    collect_weak(&weak[0]);
+    EXPECT(tri_weak_get(weak[1]) == NULL); /* the same object: the same time */
     EXPECT(weak[0].handle == weak[2].handle); /* equal after death too */
 }
 
@@ -572,8 +587,7 @@ weak_and_cleanup(void *unused)
 TEST(a_cleanup_finds_weak_pointers_to_its_object_gone)
 {
     apart(weak_and_cleanup, NULL);
-    collect();
-    EXPECT_EQ(count(&ran), 1);
+    collect_until(&ran, 1);
 }
 
 static void
@@ -588,8 +602,7 @@ weak_and_finalizer(void *unused)
 TEST(a_weak_pointer_ends_when_the_finalizer_is_queued)
 {
     apart(weak_and_finalizer, NULL);
-    collect();
-    EXPECT_EQ(count(&finalized), 1);
+    collect_until(&finalized, 1);
     EXPECT(tri_weak_get(weak[4]) == NULL);
     struct tri_weak again = tri_weak_make(kept);
     EXPECT(again.handle != weak[4].handle);
@@ -615,9 +628,8 @@ TEST(weak_pointers_tell_far_offsets_apart)
 {
     apart(far_offsets, NULL);
     TRI_STORE(&kept, NULL);
-    collect();
     for (size_t i = 5; i < 8; i++)
-        EXPECT(tri_weak_get(weak[i]) == NULL);
+        collect_weak(&weak[i]);
 }
 
 #define TINY 1000
