@@ -75,6 +75,11 @@ tri_sweep_try_own(struct tri_span *span)
     /* Relaxed: a guess that saves the CAS. */
     if (tri_load_relaxed(&span->sweep_gen) != unswept)
         return false;
+    /* A span that died in the cycle before has that generation too, and nothing
+     * to sweep.  One in use stays so until its sweeper has had it.  Acquire
+     * pairs with the release of its birth (SPAN-1). */
+    if (tri_load_acquire(&span->state) != TRI_SPAN_IN_USE)
+        return false;
     /* Acquire pairs with the release of the last owner's relisting. */
     return tri_cas_acquire(&span->sweep_gen, &unswept, sg - 1);
 }
@@ -217,6 +222,10 @@ tri_sweep_ensure_swept(struct tri_span *span)
                "SWEEP-6: ensure_swept in a section of depth %u",
                tri_critical_depth());
     while (!is_swept(span)) {
+        /* Acquire: as in tri_sweep_try_own.  While we were out of the section
+         * the span may have died, and the generation turned. */
+        if (tri_load_acquire(&span->state) != TRI_SPAN_IN_USE)
+            return;
         if (!tri_sweep_token_take()) {
             wait_swept(span);
             continue;
