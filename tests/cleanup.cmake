@@ -37,7 +37,7 @@ if(TARGET cleanup_race)
     tri_add_test(cleanup_race_clobberfree
                  COMMAND cleanup_race --seconds 3 LABELS stress TIMEOUT 120
                  PROCESSORS 2 ENVIRONMENT TRI_DEBUG=clobberfree=1)
-    tri_add_test(cleanup_pool_checked COMMAND cleanup_pool LABELS stress
+    tri_add_test(cleanup_pool_clobberfree COMMAND cleanup_pool LABELS stress
                  TIMEOUT 120 PROCESSORS 2
-                 ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
+                 ENVIRONMENT TRI_DEBUG=clobberfree=1)
 endif()
