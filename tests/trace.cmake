@@ -30,6 +30,16 @@ tri_test(trace_check
     LAYERS trace
     LABELS unit trace sanitize)
 
+tri_test(trace_runtime
+    SOURCES unit/trace_runtime.c
+        ${tools}/trace_check.c
+        ${tools}/trace_check_cleanup.c
+        ${tools}/trace_check_cycle.c
+        ${tools}/trace_check_pairs.c
+        ${tools}/trace_table.c
+    LAYERS runtime
+    LABELS unit trace sanitize PROCESSORS 2)
+
 # `tricolor trace` alone, and a program that emits events without a runtime.
 include("${PROJECT_SOURCE_DIR}/tools/trace.cmake")
 list(TRANSFORM tri_trace_tool_sources PREPEND "${tools}/")
@@ -50,4 +60,20 @@ if(JANSSON_FOUND)
             $<TARGET_FILE:trace_tool> $<TARGET_FILE:trace_program>
             "${Python3_EXECUTABLE}"
         LABELS trace TIMEOUT 180 PROCESSORS 2)
+endif()
+
+# With the command itself; `all` of LTTng's processes may be recorded by the
+# guide's own sessions, so it runs alone.
+if(TARGET tricolor_command AND TARGET tricolor-lttng AND NOT TRI_SANITIZE)
+    tri_add_test(trace_run
+        COMMAND Python3::Interpreter
+            "${CMAKE_CURRENT_SOURCE_DIR}/tools/trace_run.py"
+            $<TARGET_FILE:tricolor_command>
+        LABELS trace TIMEOUT 240 PROCESSORS 2)
+    tri_add_test(trace_guide
+        COMMAND Python3::Interpreter
+            "${CMAKE_CURRENT_SOURCE_DIR}/tools/trace_guide.py"
+            $<TARGET_FILE:tricolor_command>
+        LABELS trace TIMEOUT 240)
+    set_tests_properties(trace_guide PROPERTIES RUN_SERIAL ON)
 endif()

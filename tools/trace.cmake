@@ -23,7 +23,7 @@ set(tri_trace_tool_libraries "")
 
 if(LTTNG_CTL_FOUND AND NOT TRI_TRACE STREQUAL "off")
     list(APPEND tri_trace_tool_sources
-         trace_daemon.c trace_directory.c trace_session.c)
+         trace_daemon.c trace_directory.c trace_guard.c trace_session.c)
     list(APPEND tri_trace_tool_libraries PkgConfig::LTTNG_CTL)
 else()
     list(APPEND tri_trace_tool_sources trace_session_none.c)

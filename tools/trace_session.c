@@ -24,6 +24,7 @@
 #include "tools/trace_daemon.h"
 #include "tools/trace_directory.h"
 #include "tools/trace_events.h"
+#include "tools/trace_guard.h"
 #include "tools/trace_read.h"
 
 #define CHANNEL_EVENTS "events"
@@ -38,6 +39,7 @@ struct trace_session {
     char name[64];
     char *dir;
     struct lttng_handle *handle;
+    struct trace_guard guard;
 };
 
 /* ---- size ---- */
@@ -209,6 +211,15 @@ end_orphans(void)
         free(sessions);
 }
 
+/* In the guard's process, after ours died. */
+static void
+end_session(void *arg)
+{
+    const struct trace_session *session = arg;
+    lttng_stop_tracing(session->name);
+    lttng_destroy_session(session->name);
+}
+
 static void
 forget(struct trace_session *session)
 {
@@ -249,8 +260,10 @@ trace_session_start_with(const struct trace_session_options *options,
     if (track_process(session->name, options->process, error, n)
         && make_channels_and_events(session, options, want, error, n)) {
         int code = lttng_start_tracing(session->name);
-        if (code >= 0)
+        if (code >= 0) {
+            trace_guard_post(&session->guard, end_session, session);
             return session;
+        }
         explain(code, "recording cannot be started", error, n);
     }
     lttng_destroy_session(session->name);
@@ -309,6 +322,7 @@ trace_session_stop(struct trace_session *session, struct trace_result *out)
     out->discarded = discarded_events(session);
     if (lttng_destroy_session(session->name) < 0)
         status = -EIO;
+    trace_guard_dismiss(&session->guard);
     if (status == 0)
         status = trace_read(session->dir, only_count, NULL, &read, error,
                             sizeof(error));

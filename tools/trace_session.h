@@ -44,7 +44,12 @@ bool trace_session_prepare(char *error, size_t n);
 struct trace_session *trace_session_start(const char *dir, const char *events,
                                           char *error, size_t n);
 
-/* The same with all there is to choose. */
+/*
+ * Should this process die, the recording is ended all the same, so that what led
+ * to it can be read.  (By a process forked here: start before threads exist.)
+ *
+ * The same with all there is to choose:
+ */
 struct trace_session_options {
     const char *dir;
     const char *events;

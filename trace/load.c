@@ -53,17 +53,15 @@ try_path(const char *path)
     return found;
 }
 
-/* The module beside the object (library or program) this code is in. */
+/* The module in the directory of `file`.  False: it has none, or is too long. */
 static bool
-path_beside_us(char *path, size_t bytes)
+path_beside(const char *file, char *path, size_t bytes)
 {
-    Dl_info info;
-    if (dladdr(status, &info) == 0 || info.dli_fname == NULL)
+    const char *slash = strrchr(file, '/');
+    if (slash == NULL)
         return false;
-    const char *slash = strrchr(info.dli_fname, '/');
-    int directory = slash == NULL ? 0 : (int)(slash - info.dli_fname + 1);
-    return tri_format(path, bytes, "%.*s%s", directory, info.dli_fname,
-                      MODULE_NAME)
+    int directory = (int)(slash - file + 1);
+    return tri_format(path, bytes, "%.*s%s", directory, file, MODULE_NAME)
          < bytes;
 }
 
@@ -84,8 +82,17 @@ tri_trace_load_backend(void)
     }
     if (asked != NULL && asked[0] != '\0')
         return try_path(asked);
+    /* The object (library or program) this code is in; of a program that was
+     * found through PATH the loader knows the bare name only. */
     char path[PATH_MAX];
-    if (path_beside_us(path, sizeof(path)) && readable(path))
+    char program[PATH_MAX];
+    Dl_info here;
+    if (dladdr(status, &here) != 0 && here.dli_fname != NULL
+        && path_beside(here.dli_fname, path, sizeof(path)) && readable(path))
+        return try_path(path);
+    ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    program[length > 0 ? length : 0] = '\0';
+    if (path_beside(program, path, sizeof(path)) && readable(path))
         return try_path(path);
     tri_format(path, sizeof(path), "%s/%s", TRI_INSTALL_LIBDIR, MODULE_NAME);
     if (TRI_INSTALL_LIBDIR[0] != '\0' && readable(path))

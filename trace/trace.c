@@ -105,7 +105,7 @@ tri_trace_fini(void)
     /* Relaxed: an event already begun may finish; the module stays loaded and
      * its destructors are off. */
     tri_store_relaxed(&backend, NULL);
-    point_states(tri_load_relaxed(&tri_recording) != 0, NULL);
+    point_states(false, NULL);
 }
 
 bool

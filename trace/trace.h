@@ -111,8 +111,8 @@ void tri_trace_init(void);
  * it may be stopped (TRACE-4).  Attached threads too. */
 void tri_trace_thread_start(void);
 
-/* No more events: the process is about to end, and LTTng's destructors are
- * going to run beside threads that still would emit. */
+/* No more events, recorded ones neither: the process is about to end, and
+ * LTTng's destructors are going to run beside threads that still would emit. */
 void tri_trace_fini(void);
 
 /*
