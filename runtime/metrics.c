@@ -39,6 +39,9 @@ static const struct tri_metric table[] = {
     { "/sched/threads/total:threads", threads, NULL },
     { "/sched/preemptions/in-place:preemptions", preemptions, NULL },
     { "/memory/classes/heap/stacks:bytes", stack_bytes, NULL },
+    { "/gc/pauses:seconds", NULL, &tri_pauses_total },
+    { "/gc/pauses/total:seconds", NULL, &tri_pauses_total },
+    { "/gc/pauses/stopping:seconds", NULL, &tri_pauses_stopping },
 };
 
 void

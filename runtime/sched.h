@@ -17,6 +17,7 @@
 
 #include <tricolor/tricolor.h>
 
+#include "base/histogram.h"
 #include "base/lock.h"
 #include "gc/host.h"
 #include "runtime/g.h"
@@ -167,6 +168,9 @@ struct tri_stop_stats {
     uint64_t total_ns_sum;
 };
 void tri_stop_stats_read(struct tri_stop_stats *stats);
+/* The collector's pauses: until all stood, and from the asking to the start. */
+extern struct tri_histogram tri_pauses_stopping;
+extern struct tri_histogram tri_pauses_total;
 void tri_roots_init(void);
 int tri_roots_add(void *start, size_t bytes);
 int tri_roots_remove(void *start);

@@ -26,7 +26,20 @@ static struct {
     uint64_t number;              /* [w] */
     int64_t begin_ns;             /* [w] */
     struct tri_stop_stats stats;  /* [w] */
+    enum tri_stop_reason reason;  /* [w] */
 } world;
+
+struct tri_histogram tri_pauses_stopping;
+struct tri_histogram tri_pauses_total;
+
+/* Only what the collector's own work needs counts as its pause. */
+static bool
+is_pause_of_gc(void)
+{
+    return world.reason == TRI_STOP_MARK_START
+        || world.reason == TRI_STOP_MARK_TERM
+        || world.reason == TRI_STOP_WHOLE_CYCLE;
+}
 
 static void
 lock_world(void)
@@ -106,6 +119,7 @@ tri_host_stop_world(enum tri_stop_reason reason)
     self->no_preempt++;
     world.begin_ns = tri_os_now_ns();
     world.number++;
+    world.reason = reason;
     tri_trace_stw_begin(world.number, (uint32_t)reason);
     tri_enter();
     tri_lock(&tri_sched.lock);
@@ -119,6 +133,8 @@ tri_host_stop_world(enum tri_stop_reason reason)
     world.stats.stopping_ns_sum += (uint64_t)took;
     if ((uint64_t)took > world.stats.stopping_ns_max)
         world.stats.stopping_ns_max = (uint64_t)took;
+    if (is_pause_of_gc())
+        tri_histogram_add(&tri_pauses_stopping, took);
     tri_trace_stw_stopped(world.number, (uint64_t)took,
                           tri_load(&world.wait.last_tid));
 }
@@ -132,6 +148,8 @@ tri_host_start_world(void)
     world.stats.total_ns_sum += (uint64_t)total;
     if ((uint64_t)total > world.stats.total_ns_max)
         world.stats.total_ns_max = (uint64_t)total;
+    if (is_pause_of_gc())
+        tri_histogram_add(&tri_pauses_total, total);
     tri_store(&world.stopped, 0);
     tri_lock(&tri_sched.lock);
     tri_store(&tri_sched.stopping, 0);

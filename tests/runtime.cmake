@@ -12,3 +12,5 @@ tri_test(rt_world LAYERS runtime SOURCES stress/rt_world.c
          LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2)
 tri_test(rt_procs LAYERS runtime SOURCES stress/rt_procs.c
          LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2)
+tri_test(rt_pauses SOURCES unit/rt_pauses.c
+         LABELS unit sanitize smoke PROCESSORS 2)
