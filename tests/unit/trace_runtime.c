@@ -25,7 +25,7 @@
 
 static struct tri_waitgroup group;
 static struct tri_chan *chan;
-static struct tri_cleanup late; /* a handle whose cleanup has run */
+static struct tri_cleanup late; /* the thread's; its cleanup has run */
 
 struct node {
     struct node *next;
@@ -39,10 +39,11 @@ do_nothing(const void *data)
     (void)data;
 }
 
-/* Garbage with cleanups; every third is stopped. */
-static void
+/* Garbage with cleanups; every third is stopped.  Returns one that is not. */
+static struct tri_cleanup
 churn(int rounds)
 {
+    struct tri_cleanup left = { 0 };
     struct node *list = NULL;
     for (int i = 0; i < rounds; i++) {
         for (int k = 0; k < 200; k++) {
@@ -56,11 +57,12 @@ churn(int rounds)
         if (i % STOP_EVERY == 0)
             EXPECT(tri_cleanup_stop(cleanup));
         else
-            late = cleanup;
+            left = cleanup;
         tri_keepalive(watched);
         if (i % 20 == 0)
             tri_yield();
     }
+    return left;
 }
 
 static void
@@ -79,7 +81,7 @@ static void *
 attached_thread(void *arg)
 {
     EXPECT_EQ(tri_thread_attach(), 0);
-    churn(ROUNDS);
+    late = churn(ROUNDS);
     tri_thread_detach();
     return arg;
 }
