@@ -71,7 +71,9 @@ tri_p_install(struct tri_p *p, struct tri_m *m)
     TRI_DCHECK(tri_load(&m->p) == NULL, "P-1: thread %d has a P", m->tid);
     /* Relaxed: published by the lock, the note or the state word. */
     tri_store_relaxed(&p->m, m);
-    tri_store_relaxed(&m->p, p);
+    /* Release pairs with the acquire in tri_m_sleep_idle: after a stale wake-up
+     * the thread may find its P before it is roused. */
+    tri_store_release(&m->p, p);
     /* Release: who takes it away by a CAS on status sees the rest. */
     tri_store_release(&p->status, TRI_P_RUNNING);
     /* Relaxed: sysmon's clock starts anew. */
@@ -459,7 +461,8 @@ tri_m_sleep_idle(struct tri_m *m)
         ;
     tri_m_unblock(m, false);
     m->may_lose_p = 0;
-    struct tri_p *p = tri_load_relaxed(&m->p);
+    /* Acquire pairs with the release in tri_p_install. */
+    struct tri_p *p = tri_load_acquire(&m->p);
     if (p != NULL)
         tri_p_arrived(p);
 }
