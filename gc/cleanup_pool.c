@@ -223,18 +223,20 @@ take(void)
     return record;
 }
 
-/* What a callback needs, out of its record. */
+/*
+ * What a callback needs, out of its record.  Not the object's address, unless
+ * it is a finalizer's: a cleanup's object is gone, its slot may be another's by
+ * now, and a stack is scanned conservatively.
+ */
 struct call {
-    uint64_t id;
-    uintptr_t object;
     uintptr_t fn;
-    enum tri_special_kind kind;
+    uintptr_t revived; /* a finalizer's object */
     bool has_data;
     uint64_t arg[2];
 };
 
 /* QUEUED -> RUNNING.  The record stays, and roots the argument, until the end. */
-static struct call
+TRI_NOINLINE static struct call
 begin(struct tri_special *record)
 {
     tri_enter();
@@ -247,31 +249,33 @@ begin(struct tri_special *record)
               "LIFE-1: a record in the queue is in state %u",
               (unsigned)tri_special_word_state(word));
     struct call call = {
-        .id = id,
-        .object = tri_load_relaxed(&record->object),
         .fn = record->fn,
-        .kind = (enum tri_special_kind)tri_load_relaxed(&record->kind),
         .has_data = record->has_data != 0,
         .arg = { tri_load_relaxed(&record->arg[0]),
                  tri_load_relaxed(&record->arg[1]) },
     };
-    if (call.kind == TRI_SPECIAL_CLEANUP)
-        tri_trace_cleanup_begin(id, call.object, tri_host_goid());
+    if (tri_load_relaxed(&record->kind) == TRI_SPECIAL_FINALIZER)
+        call.revived = tri_load_relaxed(&record->object);
+    else
+        tri_trace_cleanup_begin(id, tri_load_relaxed(&record->object),
+                                tri_host_goid());
     tri_leave();
     return call;
 }
 
-static void
-end(struct tri_special *record, uint64_t id, uintptr_t object,
-    enum tri_special_kind kind)
+TRI_NOINLINE static void
+end(struct tri_special *record)
 {
     tri_enter();
     struct tri_special_p *p = tri_special_here();
-    if (kind == TRI_SPECIAL_CLEANUP) {
-        tri_trace_cleanup_end(id, object, tri_host_goid());
-        tri_special_count(&p->executed, 1);
-    } else {
+    /* Relaxed: the record is ours. */
+    if (tri_load_relaxed(&record->kind) == TRI_SPECIAL_FINALIZER) {
         tri_special_count(&p->finalizers_executed, 1);
+    } else {
+        tri_trace_cleanup_end(
+            tri_special_word_id(tri_load_relaxed(&record->word)),
+            tri_load_relaxed(&record->object), tri_host_goid());
+        tri_special_count(&p->executed, 1);
     }
     tri_special_free(p, record);
     tri_sub(&pool.running, 1); /* last: a drain then reads exact counts */
@@ -282,13 +286,13 @@ TRI_NOINLINE static void
 run(struct tri_special *record)
 {
     struct call call = begin(record);
-    if (call.kind == TRI_SPECIAL_FINALIZER)
-        ((void (*)(void *))call.fn)((void *)call.object);
+    if (call.revived != 0)
+        ((void (*)(void *))call.fn)((void *)call.revived);
     else if (call.has_data)
         ((void (*)(const void *))call.fn)(call.arg);
     else
         ((void (*)(void *))call.fn)((void *)(uintptr_t)call.arg[0]);
-    end(record, call.id, call.object, call.kind);
+    end(record);
 }
 
 /* Commit of a runner's park: it is idle, unless work came meanwhile. */
