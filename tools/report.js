@@ -252,6 +252,11 @@ function pathOf(times, values, t0, t1, x, y) {
 const toPath = (points) => points.map((p, i) =>
   (i ? "L" : "M") + p[0].toFixed(1) + " " + p[1].toFixed(1)).join("");
 
+// The same as steps: a goal holds until the next one.
+const toSteps = (points) => points.map((p, i) =>
+  i ? `H${p[0].toFixed(1)}V${p[1].toFixed(1)}`
+    : `M${p[0].toFixed(1)} ${p[1].toFixed(1)}`).join("");
+
 class Timeline {
   constructor(model) {
     this.model = model;
@@ -388,11 +393,11 @@ class Timeline {
 
   drawHeap(inside) {
     const heap = this.model.heap;
-    const line = (times, values, color, attributes) => {
+    const line = (times, values, color, attributes, draw = toPath) => {
       const points = pathOf(times, values, this.range[0], this.range[1],
         this.x, this.y);
       if (points.length > 0) {
-        inside.append(s("path", { d: toPath(points), fill: "none",
+        inside.append(s("path", { d: draw(points), fill: "none",
           stroke: color, "stroke-width": 1.6, "stroke-linejoin": "round",
           ...attributes }));
       }
@@ -415,7 +420,7 @@ class Timeline {
       line(heap.t, heap.live, "var(--heap)", {});
       line(heap.t, heap.goal.map((v) => v < 1e15 ? v : NaN)
         .map((v, i, all) => Number.isNaN(v) ? all[i - 1] || 0 : v),
-      "var(--goal)", { "stroke-width": 1.3 });
+      "var(--goal)", { "stroke-width": 1.3 }, toSteps);
     }
     for (const pause of this.model.pauses) {
       const x = this.x(pause[0]);
