@@ -36,6 +36,15 @@ point_cache_at(struct tri_p *p)
         tri_load(&p->diverted) != 0 ? &tri_cache_none : p->cache;
 }
 
+/* The registers were pushed by assembly, where AddressSanitizer's shadow may
+ * still be that of an earlier frame. */
+static TRI_NO_SANITIZE void
+keep_regs(struct tri_m *m, const uintptr_t *regs)
+{
+    for (int i = 0; i < SAVED_REGS; i++)
+        m->regs.word[i] = regs[i];
+}
+
 void
 tri_blocking_begin_regs(const uintptr_t *regs, uintptr_t sp)
 {
@@ -47,8 +56,7 @@ tri_blocking_begin_regs(const uintptr_t *regs, uintptr_t sp)
     tri_check_caller("tri_blocking_begin");
     tri_enter();
     m->blocking_depth = 1;
-    for (int i = 0; i < SAVED_REGS; i++)
-        m->regs.word[i] = regs[i];
+    keep_regs(m, regs);
     m->stopped_sp = sp;
     m->uc = NULL;
     /* Relaxed: ours. */
