@@ -356,11 +356,33 @@ scrub_stack(void)
         bytes[i] = 0;
 }
 
+static void
+stirrer(void *arg)
+{
+    scrub_stack();
+    tri_yield();
+    tri_waitgroup_done(arg);
+}
+
+/* Lets every thread of the runtime do something else, for the same reason: a
+ * stale word may lie on the stack of one that sleeps. */
+static void
+stir(void)
+{
+    struct tri_waitgroup done = { 0 };
+    int64_t count = 4 * (int64_t)tri_set_procs(0);
+    tri_waitgroup_add(&done, count);
+    for (int64_t i = 0; i < count; i++)
+        tri_go(stirrer, &done);
+    tri_waitgroup_wait(&done);
+}
+
 /* Collects until the cleanups have closed every descriptor. */
 static void
 settle(const struct index_descriptors *descriptors)
 {
     for (int i = 0; i < SETTLE_ROUNDS; i++) {
+        stir();
         scrub_stack();
         tri_gc();
         tri_cleanup_drain(DRAIN_NS);
