@@ -76,7 +76,8 @@ tri_store_slow(void **slot, void *value)
 void
 tri_gc_shade(const void *pointer)
 {
-    if (tri_gc_phase() != TRI_GC_OFF)
+    /* Only a heap pointer needs a P: the clock's thread has none. */
+    if (tri_gc_phase() != TRI_GC_OFF && tri_space_contains((uintptr_t)pointer))
         record(current(), (uintptr_t)pointer);
 }
 
