@@ -2,10 +2,10 @@
 /*
  * tests/tools/trace_program.c: emits a plausible run without a runtime.
  *
- *     trace_program good|twice|flood COUNT
+ *     trace_program good|twice|flood|crash COUNT
  *
  * good: COUNT cleanups on two threads, two collections; twice: one of them
- * runs twice; flood: COUNT events without a pause.
+ * runs twice; flood: COUNT events without a pause; crash: the same, and abort.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -95,9 +95,12 @@ main(int argc, char **argv)
     tri_trace_init();
     tri_trace_thread_start();
     fprintf(stderr, "%s\n", tri_trace_status());
-    if (strcmp(argv[1], "flood") == 0) {
+    bool crash = strcmp(argv[1], "crash") == 0;
+    if (crash || strcmp(argv[1], "flood") == 0) {
         for (uint64_t i = 0; i < count; i++)
             tri_trace_heap(i, i, i);
+        if (crash)
+            abort();
     } else {
         emit_run(count, strcmp(argv[1], "twice") == 0);
     }

@@ -3,9 +3,8 @@
  * tests/unit/trace_runtime.c: a whole run of the runtime, every event recorded in
  * memory, passes the checker: grammar, pairs, cleanups id by id, totals.
  *
- * To see it fail: emit cleanup_queue after the record is published, or before
- * the counter in another section; leave out a worker_end; emit sweep_end outside
- * the critical section that completes the sweep.
+ * To see it fail: count a queued cleanup twice in gc/special.c (CHK-6), leave out
+ * stw_end in runtime/stw.c (CHK-9), or a worker_end in gc/worker.c (CHK-10).
  */
 #include "tests/support/test.h"
 
