@@ -89,8 +89,7 @@ tri_gc_p_retire(struct tri_gc_p *p)
 {
     TRI_CHECK(tri_gc_phase() == TRI_GC_OFF && tri_host_world_stopped(),
               "T-003: a P is destroyed only in phase off, world stopped");
-    if (p->retired)
-        return; /* destroyed, made again, and never held since */
+    TRI_CHECK(!p->retired, "T-003: P %d is destroyed twice", p->index);
     tri_sweep_flush_stale(p);
     tri_sweep_flush_all(p);
     tri_heap_flush_pages(&p->mcache.pages);
@@ -99,13 +98,20 @@ tri_gc_p_retire(struct tri_gc_p *p)
 }
 
 void
+tri_gc_p_revive(struct tri_gc_p *p)
+{
+    TRI_CHECK(tri_host_world_stopped(),
+              "SWEEP-2: a P is made again only while the world is stopped");
+    p->retired = false;
+    /* Its cache is empty and no token was taken for it.  Relaxed: the world is
+     * stopped. */
+    tri_store_relaxed(tri_atomic_cast(uint32_t, &p->mcache.flush_gen),
+                      tri_sweep_gen());
+}
+
+void
 tri_gc_p_acquired(struct tri_gc_p *p)
 {
-    if (TRI_UNLIKELY(p->retired)) {
-        p->retired = false;
-        tri_store_relaxed(tri_atomic_cast(uint32_t, &p->mcache.flush_gen),
-                          tri_sweep_gen());
-    }
     tri_sweep_flush_stale(p);
 }
 

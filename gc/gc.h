@@ -39,6 +39,9 @@ struct tri_pcache *tri_gc_p_cache(struct tri_gc_p *p);
 /* World stopped, phase OFF: everything P holds goes back (T-003, R-29): spans,
  * pages, queued cleanups, records, statistics.  It may come alive again. */
 void tri_gc_p_retire(struct tri_gc_p *p);
+/* World stopped: a retired P counts again (tri_host_proc_count) from now on;
+ * otherwise it would owe a flush that no sweeper token was taken for (SWEEP-2). */
+void tri_gc_p_revive(struct tri_gc_p *p);
 
 /*
  * Should this P run a mark worker now?  Asked by its holder in the scheduler,

@@ -17,7 +17,7 @@
 struct tri_gc_p {
     struct tri_mcache mcache; /* first: tri_local.cache points at its slots */
     int index;
-    bool retired; /* handed everything back; mcache.flush_gen is stale */
+    bool retired; /* handed everything back, and does not count */
     struct tri_special_p special;
     int64_t assist_credit;    /* bytes; below 0: debt (gc/assist.h) */
     uint64_t allocated_bytes; /* charged at refill, ever */

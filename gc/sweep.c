@@ -304,8 +304,7 @@ void
 tri_sweep_flush_stale(struct tri_gc_p *p)
 {
     uint32_t sg = tri_sweep_gen();
-    /* A retired P has nothing, and no token was taken for it since. */
-    if (p->mcache.flush_gen == sg || p->retired)
+    if (p->mcache.flush_gen == sg)
         return;
     TRI_CHECK(p->mcache.flush_gen == sg - 2,
               "S-019: P %d missed a flush: its cache is of generation %u, the "

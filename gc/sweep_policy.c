@@ -169,24 +169,6 @@ reset_unswept_sets(uint32_t sg)
     }
 }
 
-/* S-019: one token for each P's cache, stale from now on; also for a P that was
- * destroyed and made again and has not been held since. */
-static void
-take_cache_tokens(uint32_t stale_gen)
-{
-    int count = tri_host_proc_count();
-    for (int i = 0; i < count; i++) {
-        struct tri_gc_p *p = tri_host_proc(i);
-        if (!p->retired)
-            continue;
-        p->retired = false;
-        /* Relaxed: the world is stopped. */
-        tri_store_relaxed(tri_atomic_cast(uint32_t, &p->mcache.flush_gen),
-                          stale_gen);
-    }
-    tri_store(&tri_sweep.tokens, (uint32_t)count);
-}
-
 void
 tri_sweep_begin(uint64_t cycle)
 {
@@ -206,7 +188,8 @@ tri_sweep_begin(uint64_t cycle)
     int64_t pages = tri_load(&tri_heap_stats.in_use_pages);
     ratio_store(tri_pacer_sweep_ratio(
         pages, tri_load(&tri_collector.trigger_bytes), live));
-    take_cache_tokens(sg);
+    /* S-019: one token for each P's stale cache. */
+    tri_store(&tri_sweep.tokens, (uint32_t)tri_host_proc_count());
     tri_trace_sweep_begin(cycle,
                           (uint64_t)tri_load(&tri_heap_stats.span_count));
 }

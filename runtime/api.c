@@ -42,9 +42,6 @@ tri_exit(void)
     if (g->bound != NULL)
         tri_panic("tri_exit: this is an attached thread, not a goroutine; "
                   "detach it and return from its function");
-    if (g->system)
-        tri_panic("tri_exit: this goroutine is the runtime's, which runs a "
-                  "cleanup or finalizer; return from that instead");
     if (g->is_main)
         for (;;)
             tri_park(commit_never, NULL, "main has called tri_exit");
@@ -73,12 +70,11 @@ tri_safepoint(void)
 
 /* What earlier calls left on the stack below here would be taken for live by
  * the scan of the frames that come to lie there. */
-static TRI_NO_SANITIZE void
+static TRI_NOINLINE void
 clear_stack_below(void)
 {
-    volatile uintptr_t words[512];
-    for (size_t i = 0; i < TRI_ARRAY_COUNT(words); i++)
-        words[i] = 0;
+    uintptr_t words[512];
+    memset(words, 0, sizeof(words));
     __asm__ volatile("" : : "r"(words) : "memory");
 }
 

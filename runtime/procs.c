@@ -91,6 +91,8 @@ grow_locked(int from, int to)
     for (int i = from; i < to; i++) {
         if (tri_sched.p[i] == NULL)
             tri_sched.p[i] = tri_p_new(i);
+        else
+            tri_gc_p_revive(tri_sched.p[i]->gc);
         TRI_CHECK(tri_sched.p[i] != NULL, "no memory for %d Ps", to);
         tri_store(&tri_sched.p[i]->status, TRI_P_IDLE);
         tri_p_put_idle_locked(tri_sched.p[i]);

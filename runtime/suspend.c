@@ -41,10 +41,7 @@ ticks(void)
 #endif
 }
 
-/* Not instrumented itself: its local would be poisoned in a caller that is not
- * instrumented, and so never unpoisoned. */
-static inline __attribute__((always_inline, no_sanitize("address", "thread",
-                                                        "undefined"))) void
+static inline __attribute__((always_inline)) void
 futex_sleep(TRI_ATOMIC(uint32_t) *word, uint32_t expected, int64_t timeout_ns)
 {
     struct timespec limit = { timeout_ns / 1000000000,
@@ -104,12 +101,9 @@ tri_m_sleep(struct tri_m *m, int64_t timeout_ns)
     return tri_swap(&m->note, 0) != 0;
 }
 
-void
+TRI_NO_SANITIZE void
 tri_m_wake(struct tri_m *m)
 {
-    /* The sleeper acquires it when it runs (tri_m_unblock, or its next
-     * section). */
-    tri_san_release(m);
     if (tri_swap(&m->note, 1) == 0)
         futex_rouse(&m->note);
 }
@@ -154,7 +148,7 @@ point_cache(struct tri_m *m)
     struct tri_p *p = tri_load_relaxed(&m->p);
     /* Relaxed: written with us stopped. */
     bool slow = p == NULL || tri_load_relaxed(&p->diverted) != 0;
-    tri_load_relaxed(&m->local)->cache = slow ? &tri_cache_none : p->cache;
+    m->local->cache = slow ? &tri_cache_none : p->cache;
 }
 
 static TRI_NO_SANITIZE void

@@ -20,10 +20,6 @@
 #include "runtime/sched.h"
 #include "tests/support/test.h"
 
-#define GET(variable) __atomic_load_n(&(variable), __ATOMIC_SEQ_CST)
-#define SET(variable, value)                                                   \
-    __atomic_store_n(&(variable), value, __ATOMIC_SEQ_CST)
-
 enum {
     KINDS = 9,
     SAMPLES_MAX = 100000
@@ -112,9 +108,9 @@ keep_busy(void *arg)
     char *pages = mmap(NULL, 64 << 12, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     EXPECT(pages != MAP_FAILED);
-    while (GET(leave) == 0) {
+    while (leave == 0) {
         one_turn(kind, pages);
-        SET(did[kind].turns, did[kind].turns + 1);
+        did[kind].turns++;
     }
     munmap(pages, 64 << 12);
     tri_waitgroup_done(&group);
@@ -123,7 +119,7 @@ keep_busy(void *arg)
 static void *
 feed_pipe(void *unused)
 {
-    while (GET(leave) == 0) {
+    while (leave == 0) {
         struct timespec time = { 0, 500000 };
         if (write(pipe_ends[1], "x", 1) != 1)
             break;
@@ -141,19 +137,17 @@ by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Not instrumented: a thread stopped in place may be inside the sanitizer, on
- * the very words looked at here. */
-static TRI_NO_SANITIZE void
+static void
 expect_nobody_moves(void)
 {
     uint64_t before[KINDS];
     for (int i = 0; i < KINDS; i++)
-        before[i] = GET(did[i].turns);
+        before[i] = did[i].turns;
     int64_t until = test_now_ns() + 30 * 1000;
     while (test_now_ns() < until)
         ;
     for (int i = 0; i < KINDS; i++)
-        EXPECT_F(GET(did[i].turns) == before[i],
+        EXPECT_F(did[i].turns == before[i],
                  "the goroutine that does \"%s\" ran in a stopped world",
                  names[i]);
 }
@@ -194,15 +188,15 @@ TEST(nobody_runs_while_the_world_is_stopped)
             tri_sleep(100 * 1000);
     }
     tri_sleep(200 * 1000 * 1000);
-    SET(leave, 1);
+    leave = 1;
     tri_waitgroup_wait(&group);
     tri_blocking_begin();
     pthread_join(feeder, NULL);
     tri_blocking_end();
     report(ns, count);
     for (int i = 0; i < KINDS; i++)
-        EXPECT_F(GET(did[i].turns) > 0,
-                 "the goroutine that does \"%s\" never ran", names[i]);
+        EXPECT_F(did[i].turns > 0, "the goroutine that does \"%s\" never ran",
+                 names[i]);
 }
 
 /* ---- threads that come and go ------------------------------------------------ */
@@ -214,7 +208,7 @@ static void *
 come_and_go(void *unused)
 {
     unsigned count = 0;
-    while (GET(storm_over) == 0) {
+    while (storm_over == 0) {
         EXPECT_EQ(tri_thread_attach(), 0);
         EXPECT_EQ(tri_thread_attach(), -EALREADY);
         struct node *node = tri_new(&node_type);
@@ -236,12 +230,6 @@ come_and_go(void *unused)
     return unused;
 }
 
-static TRI_NO_SANITIZE uint64_t
-peek(volatile uint64_t *word)
-{
-    return *word;
-}
-
 /* Ends attached: its exit detaches it. */
 static void *
 forget_to_detach(void *unused)
@@ -257,17 +245,17 @@ TEST(threads_attach_and_detach_while_the_world_stops)
         THREADS = 4
     };
     pthread_t thread[THREADS];
-    SET(storm_over, 0);
+    storm_over = 0;
     for (int i = 0; i < THREADS; i++)
         EXPECT_EQ(pthread_create(&thread[i], NULL, come_and_go, NULL), 0);
     int64_t end = test_now_ns() + (int64_t)(test_seconds(2) * 1e9);
     for (int n = 0; test_now_ns() < end; n++) {
         tri_host_stop_world(TRI_STOP_TEST);
-        uint64_t before = peek(&attached_turns);
+        uint64_t before = attached_turns;
         int64_t until = test_now_ns() + 20 * 1000;
         while (test_now_ns() < until)
             ;
-        EXPECT_EQ(peek(&attached_turns), before);
+        EXPECT_EQ(attached_turns, before);
         tri_host_start_world();
         if (n % 16 == 0) {
             pthread_t one;
@@ -278,12 +266,12 @@ TEST(threads_attach_and_detach_while_the_world_stops)
         }
         tri_yield();
     }
-    SET(storm_over, 1);
+    storm_over = 1;
     tri_blocking_begin();
     for (int i = 0; i < THREADS; i++)
         pthread_join(thread[i], NULL);
     tri_blocking_end();
-    EXPECT(GET(attached_turns) > 10);
+    EXPECT(attached_turns > 10);
 }
 
 /* ---- the ragged barrier -------------------------------------------------------- */
@@ -305,7 +293,7 @@ mix(void *arg)
 {
     uint64_t turns = 0;
     (void)arg;
-    while (GET(leave) == 0) {
+    while (leave == 0) {
         if (++turns % 8 == 0)
             tri_yield();
         if (turns % 32 == 0) {
@@ -321,7 +309,7 @@ mix(void *arg)
 
 TEST(the_ragged_barrier_visits_every_p_once)
 {
-    SET(leave, 0);
+    leave = 0;
     tri_waitgroup_add(&group, 5);
     for (int i = 0; i < 5; i++)
         tri_go(mix, NULL);
@@ -332,7 +320,7 @@ TEST(the_ragged_barrier_visits_every_p_once)
         if (n % 10 == 0)
             tri_yield();
     }
-    SET(leave, 1);
+    leave = 1;
     tri_waitgroup_wait(&group);
 }
 
