@@ -86,6 +86,9 @@ tri_blocking_end(void)
     tri_enter();
     tri_m_unblock(m, false);
     m->blocking_depth = 0;
+    /* They are scanned whenever this thread stops without a signal: left there,
+     * they would keep objects that nothing refers to any more. */
+    m->regs = (struct tri_saved_regs){ { 0 } };
     struct tri_p *p = m->blocking_p;
     uint32_t status = TRI_P_SYSCALL;
     /* It may be another thread's by now, and in its blocking call: then we
