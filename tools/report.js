@@ -112,6 +112,29 @@ function seriesHeap(series) {
     goal: series["/gc/heap/goal:bytes"] || [], sampled: true };
 }
 
+// A trace tells the heap's size where it changes much; samples fill the gaps.
+function mergedHeap(traced, sampled) {
+  const gap = 1e7;
+  const heap = { t: [], live: [], goal: [] };
+  const add = (from, i) => {
+    heap.t.push(from.t[i]);
+    heap.live.push(from.live[i]);
+    heap.goal.push(from.goal[i]);
+  };
+  let j = 0;
+  traced.t.forEach((t, i) => {
+    const before = i > 0 ? traced.t[i - 1] : t;
+    while (j < sampled.t.length && sampled.t[j] < t) {
+      if (sampled.t[j] > before + gap && sampled.t[j] < t - gap) {
+        add(sampled, j);
+      }
+      j++;
+    }
+    add(traced, i);
+  });
+  return heap;
+}
+
 // Without a trace: a mark wherever the number of collections grew.
 function sampledCycles(series) {
   const counts = series && series["/gc/cycles/total:gc-cycles"];
@@ -175,7 +198,9 @@ function modelOf(entry) {
   model.invariants = invariants;
   model.failed = invariants.filter((one) => !one.ok).length;
   const drawn = trace && trace.heap && trace.heap.t.length > 1;
-  model.heap = drawn ? trace.heap : seriesHeap(run.series);
+  const sampled = seriesHeap(run.series);
+  model.heap = !drawn ? sampled
+    : sampled ? mergedHeap(trace.heap, sampled) : trace.heap;
   model.cycles = trace && trace.cycles.length > 0 ? trace.cycles
     : sampledCycles(run.series);
   model.pauses = trace ? trace.pauses.list : [];

@@ -352,7 +352,7 @@ pauses_json(struct condensed *all)
     for (size_t i = 0; i < all->pause_count; i++) {
         const struct pause *pause = &all->pauses[i];
         json_array_append_new(
-            list, json_pack("[I, I, I, I, I]", (json_int_t)pause->begin_ns,
+            list, json_pack("[I, I, I, o, I]", (json_int_t)pause->begin_ns,
                             (json_int_t)pause->stopping_ns,
                             (json_int_t)pause->total_ns,
                             value_json("stop_reason", pause->reason),

@@ -93,6 +93,34 @@ def change(directory, to, edit):
         json.dump(result, file)
 
 
+def check_traced(place):
+    """A run with a real trace: the page's figures are those of run.json."""
+    out = os.path.join(place, "traced")
+    done = run([TRICOLOR, "run", "index", "-p",
+                "dir=/usr/share/common-licenses", "-p", "rounds=3", "--out",
+                out, "--trace"], None)
+    if done.returncode == 3:
+        print(f"no trace here: {done.stderr.decode()}")
+        return
+    expect(done.returncode == 0, f"{done.stderr.decode()}")
+    run([TRICOLOR, "report", out])
+    entry = check_page(os.path.join(out, "report.html"))["runs"][0]
+    trace, metrics = entry["trace"], entry["run"]["metrics"]
+    expect(len(trace["cycles"]) == metrics["/gc/cycles/total:gc-cycles"],
+           f"{len(trace['cycles'])} collections in the trace")
+    for name in ("added", "stopped", "queued", "executed"):
+        expect(trace["cleanups"][name]
+               == metrics[f"/gc/cleanups/{name}:cleanups"], f"{name} differ")
+    for cycle in trace["cycles"]:
+        expect(cycle["reason"] in ("heap", "time", "forced", "stress"),
+               f"{cycle}")
+    for begin, stopping, total, reason, _ in trace["pauses"]["list"]:
+        expect(isinstance(reason, str) and 0 <= stopping <= total, "a pause")
+        expect(begin >= -10**9, "before the run")
+    expect(len(trace["heap"]["t"]) == len(trace["heap"]["live"]), "the heap")
+    draw(os.path.join(out, "report.html"), ["mark termination", "in all"])
+
+
 def only_the_schema(result):
     for key in list(result):
         if key not in ("schema", "workload"):
@@ -145,6 +173,8 @@ with Scratch() as place:
         expect(words in data["runs"][0]["notes"][0], f"{data['runs'][0]}")
         draw(os.path.join(directory, "report.html"),
              ["No run to show", words])
+
+    check_traced(place)
 
     both = os.path.join(place, "both.html")
     lost = os.path.join(place, "lost")
