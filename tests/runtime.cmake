@@ -15,4 +15,4 @@ tri_test(rt_procs LAYERS runtime SOURCES stress/rt_procs.c
 tri_test(rt_pauses SOURCES unit/rt_pauses.c
          LABELS unit sanitize smoke PROCESSORS 2)
 tri_test(rt_retired_p SOURCES unit/rt_retired_p.c
-         LABELS unit sanitize smoke PROCESSORS 2)
+         LABELS unit sanitize smoke TIMEOUT 180 PROCESSORS 2)
