@@ -109,22 +109,31 @@ run_result_sink(struct run_result *result)
     };
 }
 
-/* JSON has no infinity: an open bucket's bound is null. */
+/*
+ * JSON has no infinity: an open bucket's bound is null.  Buckets below the
+ * first full one and above the last are left out.
+ */
 static json_t *
 histogram_json(const char *name)
 {
     static uint64_t counts[BUCKETS_MAX];
     static double bounds[BUCKETS_MAX + 1];
+    for (int i = 0; i <= BUCKETS_MAX; i++)
+        bounds[i] = INFINITY;
     int buckets = tri_metric_histogram(name, counts, bounds, BUCKETS_MAX);
     if (buckets < 0)
         return NULL;
-    if (buckets > BUCKETS_MAX)
-        buckets = BUCKETS_MAX;
+    int first = 0;
+    int end_of_used = buckets > BUCKETS_MAX ? BUCKETS_MAX : buckets;
+    while (end_of_used > 0 && counts[end_of_used - 1] == 0)
+        end_of_used--;
+    while (first < end_of_used && counts[first] == 0)
+        first++;
     json_t *count_list = json_array();
     json_t *bound_list = json_array();
-    for (int i = 0; i < buckets; i++)
+    for (int i = first; i < end_of_used; i++)
         json_array_append_new(count_list, json_integer((json_int_t)counts[i]));
-    for (int i = 0; i <= buckets; i++)
+    for (int i = first; i <= end_of_used; i++)
         json_array_append_new(bound_list, isfinite(bounds[i])
                                               ? json_real(bounds[i])
                                               : json_null());
