@@ -133,6 +133,7 @@ tri_deadlock_check(int64_t now_ns)
     if (now_ns - quiet_since_ns < PERIOD_NS)
         return;
     quiet_since_ns = now_ns;
-    if (count_threads() == (int)ours && all_quiet())
+    /* And the thread that waits in tri_main. */
+    if (count_threads() == (int)ours + 1 && all_quiet())
         die();
 }

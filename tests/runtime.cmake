@@ -16,3 +16,7 @@ tri_test(rt_pauses SOURCES unit/rt_pauses.c
          LABELS unit sanitize smoke PROCESSORS 2)
 tri_test(rt_retired_p SOURCES unit/rt_retired_p.c
          LABELS unit sanitize smoke TIMEOUT 180 PROCESSORS 2)
+tri_test(rt_tls SOURCES stress/rt_tls.c LABELS stress sanitize smoke
+         TIMEOUT 120 PROCESSORS 2)
+tri_test(rt_crash SOURCES unit/rt_crash.c LABELS unit crash smoke
+         TIMEOUT 120)

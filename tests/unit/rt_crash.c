@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/unit/rt_crash.c: what the runtime says before it dies, and what it
+ * says to who calls it wrongly.
+ * To see it fail: install no SIGSEGV handler (tri_crash_init), or let
+ * tri_deadlock_check never be certain.
+ */
+#include <tricolor/tricolor.h>
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/sanitize.h"
+#include "tests/support/test.h"
+
+/* Runs fn(arg) as main goroutine; a fault that is passed on ends in abort. */
+static void
+on_fault(int number)
+{
+    (void)number;
+    abort();
+}
+
+struct call {
+    int (*fn)(void *);
+};
+
+static void
+in_runtime(void *arg)
+{
+    struct call *call = arg;
+    struct tri_options options = { .procs = 2 };
+    tri_main(call->fn, NULL, &options);
+}
+
+/* ---- overflow --------------------------------------------------------------- */
+
+static __attribute__((noinline)) int
+deeper(int n)
+{
+    volatile char frame[512];
+    frame[0] = (char)n;
+    return n > 100000000 ? 0 : deeper(n + 1) + frame[0];
+}
+
+static void
+overflow(void *arg)
+{
+    (void)arg;
+    deeper(0);
+}
+
+static int
+start_overflow(void *unused)
+{
+    (void)unused;
+    struct tri_waitgroup never = { 0 };
+    tri_waitgroup_add(&never, 1);
+    tri_go(overflow, NULL);
+    tri_waitgroup_wait(&never);
+    return 0;
+}
+
+static void
+overflow_in_child(void *arg)
+{
+    /* Whoever handled the fault before us gets it after us. */
+    struct sigaction action = { .sa_handler = on_fault,
+                                .sa_flags = SA_ONSTACK };
+    sigaction(SIGSEGV, &action, NULL);
+    in_runtime(arg);
+}
+
+TEST(an_overflow_names_the_goroutine_and_the_cure)
+{
+    if (TRI_ASAN || TRI_TSAN) {
+        test_skip("the sanitizer takes the fault");
+        return;
+    }
+    struct call call = { start_overflow };
+    EXPECT_DEATH(overflow_in_child, &call, "stack overflow in goroutine");
+    EXPECT_DEATH(overflow_in_child, &call, "TRI_STACK=256KiB");
+}
+
+/* ---- deadlock --------------------------------------------------------------- */
+
+static int
+wait_for_nobody(void *unused)
+{
+    (void)unused;
+    struct tri_chan *chan = tri_chan_make(1, 0);
+    tri_chan_recv(chan, NULL);
+    return 0;
+}
+
+TEST(a_deadlock_is_told_with_what_everybody_waits_for)
+{
+    if (TRI_TSAN) {
+        test_skip("the sanitizer has a thread of its own");
+        return;
+    }
+    struct call call = { wait_for_nobody };
+    EXPECT_DEATH(in_runtime, &call, "all goroutines are asleep");
+    EXPECT_DEATH(in_runtime, &call, "waits: channel receive");
+}
+
+/* ---- misuse ----------------------------------------------------------------- */
+
+static void
+call_from_outside(void *arg)
+{
+    (void)arg;
+    tri_yield();
+}
+
+TEST(a_call_from_an_unknown_thread_panics_with_the_cure)
+{
+    EXPECT_DEATH(call_from_outside, NULL, "tri_thread_attach first");
+}
+
+static int
+call_while_blocking(void *unused)
+{
+    (void)unused;
+    tri_blocking_begin();
+    tri_gc();
+    return 0;
+}
+
+static int
+end_without_begin(void *unused)
+{
+    (void)unused;
+    tri_blocking_end();
+    return 0;
+}
+
+static int
+unlock_twice(void *unused)
+{
+    (void)unused;
+    struct tri_mutex mutex = { 0 };
+    tri_mutex_lock(&mutex);
+    tri_mutex_unlock(&mutex);
+    tri_mutex_unlock(&mutex);
+    return 0;
+}
+
+static int
+done_too_often(void *unused)
+{
+    (void)unused;
+    struct tri_waitgroup group = { 0 };
+    tri_waitgroup_done(&group);
+    return 0;
+}
+
+static int
+close_twice(void *unused)
+{
+    (void)unused;
+    struct tri_chan *chan = tri_chan_make(1, 1);
+    tri_chan_close(chan);
+    tri_chan_close(chan);
+    return 0;
+}
+
+static int
+send_closed(void *unused)
+{
+    (void)unused;
+    struct tri_chan *chan = tri_chan_make(1, 1);
+    tri_chan_close(chan);
+    tri_chan_send(chan, "x");
+    return 0;
+}
+
+static int
+make_huge(void *unused)
+{
+    (void)unused;
+    tri_chan_make(SIZE_MAX / 2, 8);
+    return 0;
+}
+
+static int
+go_nowhere(void *unused)
+{
+    (void)unused;
+    tri_go(NULL, NULL);
+    return 0;
+}
+
+static int
+detach_a_goroutine(void *unused)
+{
+    (void)unused;
+    tri_thread_detach();
+    return 0;
+}
+
+static int
+start_again(void *unused)
+{
+    (void)unused;
+    return tri_main(go_nowhere, NULL, NULL);
+}
+
+TEST(misuse_panics_with_one_sentence)
+{
+    static const struct {
+        int (*fn)(void *);
+        const char *words;
+    } misuse[] = {
+        { call_while_blocking, "move the call behind tri_blocking_end" },
+        { end_without_begin, "call them in pairs" },
+        { unlock_twice, "is not locked; unlock once for each lock" },
+        { done_too_often, "falls below 0" },
+        { close_twice, "tri_chan_close: the channel at" },
+        { send_closed, "tri_chan_send: the channel at" },
+        { make_huge, "make the channel smaller" },
+        { go_nowhere, "tri_go: the function is NULL" },
+        { detach_a_goroutine, "this thread is not attached" },
+        { start_again, "it starts once per process" },
+    };
+    for (size_t i = 0; i < sizeof(misuse) / sizeof(*misuse); i++) {
+        struct call call = { misuse[i].fn };
+        EXPECT_DEATH(in_runtime, &call, misuse[i].words);
+    }
+}
+
+static void
+bad_options(void *arg)
+{
+    (void)arg;
+    struct tri_options options = { .debug = "gcstres=1" };
+    if (tri_main(go_nowhere, NULL, &options) == 2
+        && tri_init(&options) == -EINVAL && tri_thread_attach() == -ENXIO)
+        abort(); /* a child of EXPECT_DEATH ends so */
+}
+
+TEST(a_bad_option_is_told_and_nothing_starts)
+{
+    EXPECT_DEATH(bad_options, NULL, "gcstress");
+}
+
+/* ---- a panic handler that jumps away ------------------------------------------- */
+
+static jmp_buf away;
+
+static void
+jump(const char *message)
+{
+    EXPECT(strstr(message, "is not locked") != NULL);
+    longjmp(away, 1);
+}
+
+static int
+survive(void *unused)
+{
+    (void)unused;
+    struct tri_mutex mutex = { 0 };
+    EXPECT(tri_set_panic_handler(jump) == NULL);
+    for (volatile int i = 0; i < 100; i++) {
+        if (setjmp(away) == 0) {
+            tri_mutex_unlock(&mutex);
+            EXPECT(!"came back from a panic");
+        }
+        tri_yield();
+        tri_gc();
+    }
+    EXPECT(tri_set_panic_handler(NULL) == jump);
+    abort(); /* a child of EXPECT_DEATH ends so */
+}
+
+TEST(a_panic_handler_may_jump_and_the_runtime_goes_on)
+{
+    struct call call = { survive };
+    EXPECT_DEATH(in_runtime, &call, "");
+}
+
+TEST_MAIN
