@@ -73,4 +73,9 @@ tri_tools_script(index_few_descriptors index_matches_pipeline
 tri_tools_script(index_far index_matches_pipeline ARGS far LABELS tools long
                  TIMEOUT 300)
 tri_tools_script(index_usr_share index_matches_pipeline ARGS /usr/share
-                 LABELS tools long TIMEOUT 900)
+                 --each=--procs=1 --each=--procs=2 --each=--procs=8
+                 "--each=--procs=2 --debug=gcstress=500"
+                 "--each=--procs=2 --debug=gccheckmark=1"
+                 "--each=--procs=2 --debug=gcstoptheworld=2"
+                 "--each=--procs=2 --debug=schedfuzz=7"
+                 LABELS tools long TIMEOUT 3000)

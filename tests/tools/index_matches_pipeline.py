@@ -4,7 +4,10 @@
 grep, tr, sort and uniq do, and knows where they are.
 
     index_matches_pipeline.py TRICOLOR nasty|far|DIR [--procs N] [--debug K=V]
-                              [-p key=value]...
+                              [-p key=value]... [--each FLAGS]...
+
+With --each the job runs once for each of them (FLAGS: more flags of `tricolor
+run`, in one word), against one run of the pipeline.
 
 To see it fail: let index_scan.c lose `word_hash` between two pieces, or take
 the memmove out of its flush()."""
@@ -23,11 +26,12 @@ parser.add_argument("tree")
 parser.add_argument("--procs")
 parser.add_argument("--debug")
 parser.add_argument("-p", action="append", default=[])
+parser.add_argument("--each", action="append", default=[])
 args = parser.parse_args()
 
 
-def flags():
-    words = []
+def flags(more=""):
+    words = more.split()
     for name in ("procs", "debug"):
         value = getattr(args, name)
         words += [f"--{name}={value}"] if value else []
@@ -66,18 +70,21 @@ def nobody(scratch):
     return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 
-def check(root, scratch, queries, prefix=(), unreadable=0):
+def check(root, scratch, queries, prefix=(), unreadable=0, more="",
+          reference=None):
     program = os.path.join(scratch, "tricolor")
     shutil.copy(args.tricolor, program)
     out = os.path.join(scratch, "out")
+    shutil.rmtree(out, ignore_errors=True)
     os.makedirs(out)
     os.chmod(out, 0o777)
     command = [*prefix, program, "run", "index", "-p", f"dir={root}", "-p",
-               "top=1000000000", "-p", "hits=10000", "--out", out, *flags()]
+               "top=1000000000", "-p", "hits=10000", "--out", out, *flags(more)]
     for word in queries:
         command += ["-p", f"query={word}"]
     done = run(command)
-    compare_words(words_of(done.stdout), pipeline(root, prefix), root)
+    compare_words(words_of(done.stdout), reference or pipeline(root, prefix),
+                  f"{root} {more}")
     result = load(os.path.join(out, "run.json"))
     check_invariants(result)
     check_positions(result, root)
@@ -122,5 +129,8 @@ with Scratch() as place:
     elif args.tree == "far":
         far(place)
     else:
-        check(args.tree, place, ["the", "gnu", "license"])
+        words = ["the", "gnu", "license"]
+        wanted = pipeline(args.tree, ())
+        for variant in args.each or [""]:
+            check(args.tree, place, words, more=variant, reference=wanted)
 print("ok")
