@@ -12,6 +12,7 @@
 #include "gc/mark.h"
 #include "gc/percpu.h"
 #include "gc/root.h"
+#include "gc/scavenger.h"
 #include "gc/special.h"
 #include "gc/sweep.h"
 #include "gc/verify.h"
@@ -320,6 +321,7 @@ finish_marking(void)
     if (tri_debug.gccheckmark)
         tri_verify_marks();
     settle_pacer();
+    tri_scavenger_cycle_ended(tri_collector.pacer.goal_bytes);
     set_phase(TRI_GC_OFF);
     uint64_t cycle = tri_load(&tri_collector.cycle);
     tri_sweep_begin(cycle);

@@ -15,6 +15,7 @@
 #include "gc/metrics.h"
 #include "gc/percpu.h"
 #include "gc/phase.h"
+#include "gc/scavenger.h"
 #include "gc/special.h"
 #include "gc/sweep.h"
 #include "gc/sweep_internal.h"
@@ -268,6 +269,7 @@ tri_gc_tick(int64_t now_ns)
 {
     if (tri_trace_statedump_due())
         trace_state();
+    tri_scavenger_tick(now_ns);
     int64_t period_ns = tri_debug.gcperiod * 1000000;
     if (period_ns == 0 || tri_load(&tri_collector.gc_percent) < 0
         || now_ns - tri_load(&tri_collector.last_end_ns) < period_ns

@@ -6,6 +6,9 @@ tri_add_test(gc_pacer COMMAND gc_pacer LABELS unit sanitize)
 tri_test(gc_collect LAYERS gc SOURCES unit/gc_collect.c
          LABELS unit sanitize smoke TIMEOUT 120)
 
+tri_test(gc_scavenger LAYERS gc SOURCES unit/gc_scavenger.c
+         LABELS unit sanitize TIMEOUT 120)
+
 # The graph against its shadow, in several moods.
 tri_test(gc_graph SOURCES stress/graph.c LABELS stress sanitize
          TIMEOUT 180 PROCESSORS 2
@@ -61,3 +64,5 @@ if(TARGET tri_runtime AND NOT TRI_SANITIZE)
     tri_broken_collector(insertion)
     tri_broken_collector(black)
 endif()
+tri_test(release_memory SOURCES stress/release_memory.c LABELS stress smoke
+         TIMEOUT 120)
