@@ -48,6 +48,11 @@ tri_tools_script(tools_report report_page)
 tri_tools_script(tools_guide guide
                  ARGS "${PROJECT_SOURCE_DIR}/docs/guide/getting-started.md")
 
+if(TARGET tricolor_bench)
+    tri_add_test(tools_bench LABELS tools
+                 COMMAND tricolor_command bench --benchmark_list_tests)
+endif()
+
 # index counts as coreutils do: hostile files, several Ps, every mood.
 set(licenses /usr/share/common-licenses)
 foreach(procs IN ITEMS 1 2 8)

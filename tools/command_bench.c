@@ -32,10 +32,10 @@ own_directory(char *path, size_t n)
 int
 command_bench(int argc, char **argv)
 {
-    /* In the build tree; installed; a build tree with one output folder. */
-    static const char *const places[] = { "../bench/" PROGRAM,
+    /* In the build tree; installed. */
+    static const char *const places[] = { PROGRAM,
                                           "../libexec/tricolor/" PROGRAM,
-                                          "../libexec/" PROGRAM, PROGRAM };
+                                          "../libexec/" PROGRAM };
     static char name[] = PROGRAM;
     (void)argc;
     char directory[PATH_MAX];
