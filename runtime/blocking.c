@@ -114,7 +114,8 @@ tri_m_await_p(struct tri_m *m)
     tri_m_want_p(m);
     tri_m_block(m);
     tri_m_unblock(m, true);
-    tri_p_arrived(tri_load_relaxed(&m->p));
+    /* Acquire pairs with the release in tri_p_install. */
+    tri_p_arrived(tri_load_acquire(&m->p));
 }
 
 TRI_NOINLINE void

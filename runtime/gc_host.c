@@ -45,8 +45,10 @@ tri_host_divert_caches(void)
         tri_store(&tri_sched.p[i]->diverted, 1);
     for (uint32_t i = 0; i < tri_m_count(); i++) {
         struct tri_m *m = tri_m_at(i);
-        if (tri_load(&m->in_use) != 0 && m->local != NULL)
-            m->local->cache = &tri_cache_none;
+        /* Acquire pairs with the release in tri_m_adopt. */
+        struct tri_local *local = tri_load_acquire(&m->local);
+        if (tri_load(&m->in_use) != 0 && local != NULL)
+            local->cache = &tri_cache_none;
     }
 }
 

@@ -119,7 +119,8 @@ tri_m_adopt(struct tri_m *m)
     struct tri_local *local = tri_local_get();
     local->cache = &tri_cache_none;
     local->g = NULL;
-    m->local = local;
+    /* Release pairs with the acquire in tri_host_divert_caches. */
+    tri_store_release(&m->local, local);
     local->m = m; /* from here on a stop signal finds us */
     tri_signal_thread_start(m);
     tri_add(&all.threads, 1);

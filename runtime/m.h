@@ -54,8 +54,8 @@ struct tri_m {
     TRI_ATOMIC(uint32_t) state;   /* [a] the truth */
     TRI_ATOMIC(uint32_t) claim;   /* [a] 0, or 1: somebody may stop it */
     struct tri_stop_wait *waiter; /* [k] */
-    struct tri_local *local;      /* [c] its tri_local_state */
-    TRI_ATOMIC(struct tri_p *) p; /* [o] */
+    TRI_ATOMIC(struct tri_local *) local; /* [a] NULL until adopted; then [c] */
+    TRI_ATOMIC(struct tri_p *) p;         /* [o] */
     TRI_ATOMIC(struct tri_g *) g; /* [o] what it runs; NULL: the scheduler */
     struct tri_g *bound;          /* [c] attached thread: its goroutine */
     void *sched_sp;               /* [o] the scheduler, while g runs */
@@ -75,15 +75,16 @@ struct tri_m {
     uint32_t off_to;            /* [o] state of the g that switches off */
 
     /* Sleeping, and being given a P (P-2). */
-    TRI_ATOMIC(uint32_t) note;   /* [a] 1: woken */
-    struct tri_m *link;          /* [l] idle list, or the list of who wants */
-    struct tri_m *birth_link;    /* stack of threads to be started */
-    uint32_t listed;             /* [l] in the idle list */
-    uint32_t newborn;            /* [l] its thread is to be started */
-    uint32_t spinning;           /* [o] looks for work: sched.spinning */
-    uint32_t blocking_depth;     /* [o] tri_blocking_begin nests */
-    struct tri_p *blocking_p;    /* [o] the P it left in SYSCALL */
-    uint32_t no_preempt;         /* [o] sysmon must leave it its P */
+    TRI_ATOMIC(uint32_t) note; /* [a] 1: woken */
+    struct tri_m *link;        /* [l] idle list, or the list of who wants */
+    struct tri_m *birth_link;  /* stack of threads to be started */
+    uint32_t listed;           /* [l] in the idle list */
+    uint32_t newborn;          /* [l] its thread is to be started */
+    uint32_t spinning;         /* [o] looks for work: sched.spinning */
+    uint32_t blocking_depth;   /* [o] tri_blocking_begin nests */
+    struct tri_p *blocking_p;  /* [o] the P it left in SYSCALL */
+    /* [a] sysmon must leave it its P; written by its own thread. */
+    TRI_ATOMIC(uint32_t) no_preempt;
     uint32_t may_lose_p;         /* [o] in the scheduler: goes idle without */
     uint32_t world_holds;        /* the world's stopper has the claim */
     uint32_t loses_p;            /* he took the P: it waits for another */

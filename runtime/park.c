@@ -78,7 +78,8 @@ park_bound(struct tri_m *m, struct tri_g *g,
     tri_m_block(m);
     tri_m_unblock(m, true);
     tri_store_release(&g->state, TRI_G_RUNNING);
-    tri_p_arrived(tri_load_relaxed(&m->p));
+    /* Acquire pairs with the release in tri_p_install. */
+    tri_p_arrived(tri_load_acquire(&m->p));
 }
 
 void
@@ -117,7 +118,8 @@ yield_bound(struct tri_m *m)
     m->stopped_sp = tri_context_sp();
     tri_m_block(m);
     tri_m_unblock(m, true);
-    tri_p_arrived(tri_load_relaxed(&m->p));
+    /* Acquire pairs with the release in tri_p_install. */
+    tri_p_arrived(tri_load_acquire(&m->p));
 }
 
 TRI_API void

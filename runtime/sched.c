@@ -24,6 +24,7 @@
 #include "base/option.h"
 #include "base/os.h"
 #include "base/persist.h"
+#include "base/sanitize.h"
 #include "gc/gc.h"
 #include "trace/trace.h"
 
@@ -74,6 +75,8 @@ tri_p_install(struct tri_p *p, struct tri_m *m)
     /* Release pairs with the acquire in tri_m_sleep_idle: after a stale wake-up
      * the thread may find its P before it is roused. */
     tri_store_release(&m->p, p);
+    /* A thread stopped in place gets it where TSan does not look. */
+    tri_san_release(m);
     /* Release: who takes it away by a CAS on status sees the rest. */
     tri_store_release(&p->status, TRI_P_RUNNING);
     /* Relaxed: sysmon's clock starts anew. */
@@ -202,7 +205,8 @@ static void
 rouse(struct tri_m *m)
 {
     bool newborn = m->newborn != 0;
-    m->newborn = 0;
+    if (newborn) /* or the thread may run already, after a stale wake-up */
+        m->newborn = 0;
     tri_m_wake(m);
     if (newborn)
         tri_m_start_thread(m);

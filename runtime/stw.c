@@ -116,7 +116,8 @@ tri_host_stop_world(enum tri_stop_reason reason)
     TRI_CHECK(tri_critical_depth() == 0,
               "STW-1: stopping the world inside a critical section");
     lock_world();
-    self->no_preempt++;
+    /* Relaxed: sysmon looks while we are stopped. */
+    tri_add_relaxed(&self->no_preempt, 1);
     world.begin_ns = tri_os_now_ns();
     world.number++;
     world.reason = reason;
@@ -169,7 +170,7 @@ tri_host_start_world(void)
     }
     tri_trace_stw_end(world.number, (uint64_t)total);
     tri_leave();
-    self->no_preempt--;
+    tri_sub_relaxed(&self->no_preempt, 1); /* as above */
     unlock_world();
 }
 
@@ -241,7 +242,8 @@ tri_host_each_p(void (*fn)(struct tri_gc_p *p, void *arg), void *arg)
 {
     struct tri_m *self = tri_local_m();
     lock_world();
-    self->no_preempt++;
+    /* Relaxed: sysmon looks while we are stopped. */
+    tri_add_relaxed(&self->no_preempt, 1);
     int32_t count = tri_load(&tri_sched.p_count);
     for (int32_t i = 0; i < count; i++)
         tri_store(&tri_sched.p[i]->ragged, 1);
@@ -261,6 +263,6 @@ tri_host_each_p(void (*fn)(struct tri_gc_p *p, void *arg), void *arg)
         if (left > 0)
             tri_os_yield();
     }
-    self->no_preempt--;
+    tri_sub_relaxed(&self->no_preempt, 1); /* as above */
     unlock_world();
 }

@@ -148,7 +148,8 @@ point_cache(struct tri_m *m)
     struct tri_p *p = tri_load_relaxed(&m->p);
     /* Relaxed: written with us stopped. */
     bool slow = p == NULL || tri_load_relaxed(&p->diverted) != 0;
-    m->local->cache = slow ? &tri_cache_none : p->cache;
+    /* Relaxed: our own. */
+    tri_load_relaxed(&m->local)->cache = slow ? &tri_cache_none : p->cache;
 }
 
 static TRI_NO_SANITIZE void

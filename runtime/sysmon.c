@@ -105,7 +105,8 @@ preempt(struct tri_p *p, int64_t now_ns)
         || !tri_m_stop_one(m))
         return false;
     /* Stopped: what it was doing may have changed since we looked. */
-    if (tri_load(&m->p) == p && tri_load(&m->g) != NULL && m->no_preempt == 0
+    if (tri_load(&m->p) == p && tri_load(&m->g) != NULL
+        && tri_load_relaxed(&m->no_preempt) == 0
         && tri_load_relaxed(&p->tick) == tick) {
         p->seen_ns = now_ns;
         detach(m);

@@ -38,7 +38,7 @@ tri_test(trace_runtime
         ${tools}/trace_check_pairs.c
         ${tools}/trace_table.c
     LAYERS runtime
-    LABELS unit trace PROCESSORS 2)
+    LABELS unit trace sanitize PROCESSORS 2)
 
 # `tricolor trace` alone, and a program that emits events without a runtime.
 include("${PROJECT_SOURCE_DIR}/tools/trace.cmake")
