@@ -25,7 +25,15 @@
 #    define SPIN_TICKS 400u
 #endif
 
-TRI_API __thread struct tri_local tri_local_state
+/* Named in asm alone, which link-time optimisation does not read: without the
+ * attributes it takes the variable for unused, or gives it another name. */
+#if defined(__clang__)
+#    define FOR_ASM __attribute__((used))
+#else
+#    define FOR_ASM __attribute__((used, externally_visible))
+#endif
+
+TRI_API __thread struct tri_local tri_local_state FOR_ASM
     __attribute__((tls_model("initial-exec"))) = { .cache = &tri_cache_none };
 TRI_API struct tri_pcache tri_cache_none;
 
