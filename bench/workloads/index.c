@@ -42,8 +42,8 @@ struct job {
     _Atomic uint64_t words;
     struct round round;
 };
-TRI_TYPE(job_type, struct job, table, paths, files.list, unreadable.list,
-         workers.waiters);
+/* `workers` is no pointer field: its queue of waiters lies on their stacks. */
+TRI_TYPE(job_type, struct job, table, paths, files.list, unreadable.list);
 
 static const struct workload_param params[] = {
     { .name = "dir",

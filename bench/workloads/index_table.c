@@ -26,7 +26,7 @@ struct shard {
     size_t word_count;
     struct tri_mutex lock;
 };
-TRI_TYPE(shard_type, struct shard, buckets, lock.waiters);
+TRI_TYPE(shard_type, struct shard, buckets);
 
 struct index_table {
     struct shard *shards;
