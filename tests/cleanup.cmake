@@ -41,3 +41,6 @@ if(TARGET cleanup_race)
                  TIMEOUT 120 PROCESSORS 2
                  ENVIRONMENT TRI_DEBUG=clobberfree=1)
 endif()
+tri_test(cleanup_trace LAYERS runtime LABELS stress trace sanitize
+         TIMEOUT 120 PROCESSORS 2
+         SOURCES stress/cleanup_trace.c support/collect.c)
