@@ -42,6 +42,9 @@ tri_exit(void)
     if (g->bound != NULL)
         tri_panic("tri_exit: this is an attached thread, not a goroutine; "
                   "detach it and return from its function");
+    if (g->system)
+        tri_panic("tri_exit: this goroutine is the runtime's, which runs a "
+                  "cleanup or finalizer; return from that instead");
     if (g->is_main)
         for (;;)
             tri_park(commit_never, NULL, "main has called tri_exit");

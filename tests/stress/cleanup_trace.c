@@ -10,9 +10,9 @@
  *
  * And the events add up to what the metrics say.
  *
- * To see it fail: trace the queueing after publishing it (settle in
- * gc/special.c), the add after leaving the section (arm in gc/cleanup.c), or
- * the cancelled stop twice.
+ * To see it fail: trace the queueing a moment after publishing it (settle in
+ * gc/special.c), the add a moment after leaving the section (arm in
+ * gc/cleanup.c), or the cancelled stop twice.
  */
 #include "gc/special.h"
 #include "tests/support/collect.h"

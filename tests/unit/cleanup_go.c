@@ -422,6 +422,33 @@ TEST(x012_callbacks_add_stop_collect_sleep_and_drain)
     (void)total();
 }
 
+static void
+exits(void *unused)
+{
+    (void)unused;
+    tri_exit();
+}
+
+static void
+try_to_exit(void *unused)
+{
+    EXPECT_PANIC(exits, unused, "tri_exit: this goroutine is the runtime's");
+    bump(&ran);
+}
+
+static void
+with_exit(void *unused)
+{
+    (void)unused;
+    (void)tri_add_cleanup(tri_new(&node_type), try_to_exit, NULL);
+}
+
+TEST(a_callback_cannot_end_its_runner)
+{
+    apart(with_exit, NULL);
+    collect_until(&ran, 1);
+}
+
 /* ---- finalizers ---- */
 
 static uint32_t order[3];
