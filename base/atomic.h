@@ -27,29 +27,33 @@
 #define tri_load_acquire(p) atomic_load_explicit(p, memory_order_acquire)
 #define tri_load_relaxed(p) atomic_load_explicit(p, memory_order_relaxed)
 
-#define tri_store(p, v)         atomic_store(p, v)
-#define tri_store_release(p, v) atomic_store_explicit(p, v, memory_order_release)
-#define tri_store_relaxed(p, v) atomic_store_explicit(p, v, memory_order_relaxed)
+#define tri_store(p, v) atomic_store(p, v)
+#define tri_store_release(p, v)                                                \
+    atomic_store_explicit(p, v, memory_order_release)
+#define tri_store_relaxed(p, v)                                                \
+    atomic_store_explicit(p, v, memory_order_relaxed)
 
 /* These return the value before. */
-#define tri_swap(p, v)         atomic_exchange(p, v)
-#define tri_swap_acquire(p, v) atomic_exchange_explicit(p, v, memory_order_acquire)
-#define tri_swap_release(p, v) atomic_exchange_explicit(p, v, memory_order_release)
-#define tri_add(p, v)          atomic_fetch_add(p, v)
-#define tri_add_relaxed(p, v)                                                \
+#define tri_swap(p, v) atomic_exchange(p, v)
+#define tri_swap_acquire(p, v)                                                 \
+    atomic_exchange_explicit(p, v, memory_order_acquire)
+#define tri_swap_release(p, v)                                                 \
+    atomic_exchange_explicit(p, v, memory_order_release)
+#define tri_add(p, v) atomic_fetch_add(p, v)
+#define tri_add_relaxed(p, v)                                                  \
     atomic_fetch_add_explicit(p, v, memory_order_relaxed)
-#define tri_add_release(p, v)                                                \
+#define tri_add_release(p, v)                                                  \
     atomic_fetch_add_explicit(p, v, memory_order_release)
-#define tri_sub(p, v)         atomic_fetch_sub(p, v)
-#define tri_sub_relaxed(p, v)                                                \
+#define tri_sub(p, v) atomic_fetch_sub(p, v)
+#define tri_sub_relaxed(p, v)                                                  \
     atomic_fetch_sub_explicit(p, v, memory_order_relaxed)
-#define tri_sub_release(p, v)                                                \
+#define tri_sub_release(p, v)                                                  \
     atomic_fetch_sub_explicit(p, v, memory_order_release)
-#define tri_or(p, v)          atomic_fetch_or(p, v)
-#define tri_or_relaxed(p, v)                                                 \
+#define tri_or(p, v) atomic_fetch_or(p, v)
+#define tri_or_relaxed(p, v)                                                   \
     atomic_fetch_or_explicit(p, v, memory_order_relaxed)
-#define tri_and(p, v)         atomic_fetch_and(p, v)
-#define tri_and_relaxed(p, v)                                                \
+#define tri_and(p, v) atomic_fetch_and(p, v)
+#define tri_and_relaxed(p, v)                                                  \
     atomic_fetch_and_explicit(p, v, memory_order_relaxed)
 
 /*
@@ -58,21 +62,21 @@
  * relaxed but for the plain and the acquire forms, which acquire.
  */
 #define tri_cas(p, expected, v) atomic_compare_exchange_strong(p, expected, v)
-#define tri_cas_acquire(p, expected, v)                                      \
-    atomic_compare_exchange_strong_explicit(                                 \
+#define tri_cas_acquire(p, expected, v)                                        \
+    atomic_compare_exchange_strong_explicit(                                   \
         p, expected, v, memory_order_acquire, memory_order_acquire)
-#define tri_cas_release(p, expected, v)                                      \
-    atomic_compare_exchange_strong_explicit(                                 \
+#define tri_cas_release(p, expected, v)                                        \
+    atomic_compare_exchange_strong_explicit(                                   \
         p, expected, v, memory_order_release, memory_order_relaxed)
-#define tri_cas_acq_rel(p, expected, v)                                      \
-    atomic_compare_exchange_strong_explicit(                                 \
+#define tri_cas_acq_rel(p, expected, v)                                        \
+    atomic_compare_exchange_strong_explicit(                                   \
         p, expected, v, memory_order_acq_rel, memory_order_acquire)
-#define tri_cas_relaxed(p, expected, v)                                      \
-    atomic_compare_exchange_strong_explicit(                                 \
+#define tri_cas_relaxed(p, expected, v)                                        \
+    atomic_compare_exchange_strong_explicit(                                   \
         p, expected, v, memory_order_relaxed, memory_order_relaxed)
 
 /* In a spinning loop: lets the sibling hardware thread have the core. */
-static inline void
+static inline __attribute__((always_inline)) void
 tri_cpu_relax(void)
 {
 #if defined(__x86_64__)

@@ -2,6 +2,7 @@
 /*
  * base/syscall.h: a system call in one instruction: no errno, no cancellation
  * point, no sanitizer's wrapper.  For base/os_linux.c and signal code.
+ * Always inlined, so that the caller decides about instrumentation.
  * Returns what the kernel returns: -errno when it failed.
  */
 #ifndef TRI_BASE_SYSCALL_H
@@ -10,7 +11,7 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
-static inline long
+static inline __attribute__((always_inline)) long
 tri_syscall6(long number, long a, long b, long c, long d, long e, long f)
 {
 #if defined(__x86_64__)
@@ -42,7 +43,7 @@ tri_syscall6(long number, long a, long b, long c, long d, long e, long f)
 #endif
 }
 
-static inline long
+static inline __attribute__((always_inline)) long
 tri_syscall3(long number, long a, long b, long c)
 {
     return tri_syscall6(number, a, b, c, 0, 0, 0);

@@ -73,11 +73,12 @@ tri_safepoint(void)
 
 /* What earlier calls left on the stack below here would be taken for live by
  * the scan of the frames that come to lie there. */
-static TRI_NOINLINE void
+static TRI_NO_SANITIZE void
 clear_stack_below(void)
 {
-    uintptr_t words[512];
-    memset(words, 0, sizeof(words));
+    volatile uintptr_t words[512];
+    for (size_t i = 0; i < TRI_ARRAY_COUNT(words); i++)
+        words[i] = 0;
     __asm__ volatile("" : : "r"(words) : "memory");
 }
 

@@ -118,7 +118,8 @@ void tri_m_answer(struct tri_m *m);
 void tri_m_note_request(void);
 /* The scheduler's safe point: the same, in a section, with no goroutine. */
 void tri_m_safe_point(struct tri_m *m);
-static inline bool
+/* Always inlined: the handler must not call what is instrumented. */
+static inline __attribute__((always_inline)) bool
 tri_m_asked(struct tri_m *m)
 {
     /* Relaxed: a hint; answering decides with a CAS. */

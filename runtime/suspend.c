@@ -49,7 +49,10 @@ ticks(void)
 #endif
 }
 
-static inline __attribute__((always_inline)) void
+/* Not instrumented itself: its local would be poisoned in a caller that is not
+ * instrumented, and so never unpoisoned. */
+static inline __attribute__((always_inline, no_sanitize("address", "thread",
+                                                        "undefined"))) void
 futex_sleep(TRI_ATOMIC(uint32_t) *word, uint32_t expected, int64_t timeout_ns)
 {
     struct timespec limit = { timeout_ns / 1000000000,
@@ -109,9 +112,12 @@ tri_m_sleep(struct tri_m *m, int64_t timeout_ns)
     return tri_swap(&m->note, 0) != 0;
 }
 
-TRI_NO_SANITIZE void
+void
 tri_m_wake(struct tri_m *m)
 {
+    /* The sleeper acquires it when it runs (tri_m_unblock, or its next
+     * section). */
+    tri_san_release(m);
     if (tri_swap(&m->note, 1) == 0)
         futex_rouse(&m->note);
 }

@@ -11,8 +11,9 @@
  *   MUTEX-1  WAITERS is set under the bucket's lock before the waiter parks,
  *            and unlock looks at it in the same word it clears; otherwise the
  *            last holder leaves without waking anybody.
- *   WG-1     A waiter counts itself before it looks at the count once more,
- *            and who brings the count to 0 looks for waiters afterwards.
+ *   WG-1     Count and number of waiters are one word, and who brings the
+ *            count to 0 with nobody waiting does not touch the group again;
+ *            otherwise a group on its waiter's stack is used after its end.
  */
 #include "base/check.h"
 #include "base/os.h"
@@ -186,21 +187,20 @@ tri_mutex_unlock(struct tri_mutex *mutex)
     unlock_slow(mutex);
 }
 
-/* ---- wait group ------------------------------------------------------------- */
+/* ---- wait group -------------------------------------------------------------
+ */
 
+/* One word: the count in the upper half, how many wait in the lower (WG-1). */
 static TRI_ATOMIC(int64_t) *
-count_of(struct tri_waitgroup *group)
+state_of(struct tri_waitgroup *group)
 {
     return tri_atomic_cast(int64_t, &group->count);
 }
 
-/* How many wait: the `lock` word. */
-static TRI_ATOMIC(uint32_t) *
-waiting_of(struct tri_waitgroup *group)
-{
-    return tri_atomic_cast(uint32_t, &group->lock);
-}
+#define ONE_COUNT  (INT64_C(1) << 32)
+#define WAITERS_OF INT64_C(0xffffffff)
 
+/* The count is 0 and somebody waits, so the group lives until he is woken. */
 static void
 wake_all(struct tri_waitgroup *group)
 {
@@ -208,7 +208,7 @@ wake_all(struct tri_waitgroup *group)
     tri_lock(bucket);
     struct waiter *waiter = group->waiters;
     group->waiters = NULL;
-    tri_store(waiting_of(group), 0);
+    tri_and(state_of(group), ~WAITERS_OF);
     while (waiter != NULL) {
         struct waiter *next = waiter->next;
         tri_ready(waiter->g);
@@ -221,13 +221,18 @@ TRI_API void
 tri_waitgroup_add(struct tri_waitgroup *group, int64_t delta)
 {
     tri_check_caller("tri_waitgroup_add");
-    int64_t count = tri_add(count_of(group), delta) + delta;
-    if (count < 0)
+    if (delta != (int32_t)delta)
+        tri_panic("tri_waitgroup_add: %lld is more than a group counts; keep "
+                  "below 2^31",
+                  (long long)delta);
+    int64_t change = delta * ONE_COUNT;
+    int64_t state = tri_add(state_of(group), change) + change;
+    if (state < 0)
         tri_panic("tri_waitgroup_add: the count of the group at %p falls "
                   "below 0; add before the goroutine starts, done once in it",
                   (void *)group);
-    if (count == 0 && tri_load(waiting_of(group)) != 0)
-        wake_all(group); /* WG-1 */
+    if (state < ONE_COUNT && state != 0)
+        wake_all(group);
 }
 
 TRI_API void
@@ -241,18 +246,21 @@ tri_waitgroup_wait(struct tri_waitgroup *group)
 {
     tri_check_caller("tri_waitgroup_wait");
     tri_schedpoint();
-    if (tri_load(count_of(group)) == 0)
-        return;
     struct waiter self = { .g = tri_local_g() };
     struct tri_lock *bucket = tri_bucket_lock(group);
-    tri_lock(bucket);
-    tri_add(waiting_of(group), 1);
-    if (tri_load(count_of(group)) == 0) {
-        /* Who made it 0 may have seen us count; then he finds no node. */
-        tri_sub(waiting_of(group), 1);
-        tri_unlock(bucket);
+    int64_t state = tri_load(state_of(group));
+    if (state < ONE_COUNT)
         return;
-    }
+    tri_lock(bucket);
+    state = tri_load(state_of(group));
+    do {
+        if (state < ONE_COUNT) {
+            tri_unlock(bucket);
+            return;
+        }
+    } while (!tri_cas(state_of(group), &state, state + 1));
+    /* Who brings the count to 0 from here on sees us, and waits for the lock
+     * that our parking releases. */
     enqueue(&group->waiters, &self, false);
     tri_park(commit_unlock, bucket, "wait group");
 }

@@ -110,6 +110,7 @@ tri_thread_detach(void)
     tri_store(&g->m, NULL);
     tri_store(&m->g, NULL);
     tri_store(&g->state, TRI_G_DEAD);
+    tri_store(&m->local, NULL); /* it ends with the thread */
     tri_m_block(m);
     local->g = NULL;
     local->m = NULL; /* a stray signal after this returns at once */

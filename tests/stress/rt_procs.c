@@ -12,6 +12,10 @@
 #include "runtime/sched.h"
 #include "tests/support/test.h"
 
+#define GET(variable) __atomic_load_n(&(variable), __ATOMIC_SEQ_CST)
+#define SET(variable, value)                                                   \
+    __atomic_store_n(&(variable), value, __ATOMIC_SEQ_CST)
+
 static struct tri_waitgroup group;
 static volatile int leave;
 
@@ -19,15 +23,15 @@ static void
 loop_for_ever(void *arg)
 {
     volatile uint64_t *turns = arg;
-    while (leave == 0)
-        ++*turns;
+    while (GET(leave) == 0)
+        SET(*turns, *turns + 1);
     tri_waitgroup_done(&group);
 }
 
 TEST(a_loop_starves_nobody_on_one_p)
 {
     static volatile uint64_t turns[2];
-    leave = 0;
+    SET(leave, 0);
     EXPECT(tri_set_procs(1) >= 1);
     tri_waitgroup_add(&group, 2);
     for (int i = 0; i < 2; i++)
@@ -38,11 +42,11 @@ TEST(a_loop_starves_nobody_on_one_p)
         tri_gc();
     for (int i = 0; i < 5; i++)
         tri_sleep(1000 * 1000);
-    uint64_t before[2] = { turns[0], turns[1] };
+    uint64_t before[2] = { GET(turns[0]), GET(turns[1]) };
     tri_sleep(100 * 1000 * 1000);
     for (int i = 0; i < 2; i++)
-        EXPECT_F(turns[i] > before[i], "loop %d stood still", i);
-    leave = 1;
+        EXPECT_F(GET(turns[i]) > before[i], "loop %d stood still", i);
+    SET(leave, 1);
     tri_waitgroup_wait(&group);
     double preemptions;
     EXPECT_EQ(tri_metric_read("/sched/preemptions/in-place:preemptions",
@@ -101,12 +105,12 @@ TEST(blocked_reads_leave_their_p_to_others)
         tri_go(count_to, &counted);
     while (__atomic_load_n(&counted, __ATOMIC_RELAXED) < 4000)
         tri_yield();
-    EXPECT_EQ(returned, 0);
+    EXPECT_EQ(GET(returned), 0);
     tri_gc();
     for (int i = 0; i < BLOCKERS; i++)
         EXPECT_EQ(write(ends[i][1], "x", 1), 1);
     tri_waitgroup_wait(all);
-    EXPECT_EQ(returned, BLOCKERS);
+    EXPECT_EQ(GET(returned), BLOCKERS);
     for (int i = 0; i < BLOCKERS; i++) {
         close(ends[i][0]);
         close(ends[i][1]);

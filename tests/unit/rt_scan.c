@@ -17,6 +17,10 @@
 #include "runtime/sched.h"
 #include "tests/support/test.h"
 
+#define GET(variable) __atomic_load_n(&(variable), __ATOMIC_SEQ_CST)
+#define SET(variable, value)                                                   \
+    __atomic_store_n(&(variable), value, __ATOMIC_SEQ_CST)
+
 enum {
     VALUES = 16
 };
@@ -61,18 +65,18 @@ static volatile uint64_t their_id;
 static void
 start(void (*fn)(void *))
 {
-    ready = 0;
-    leave = 0;
+    SET(ready, 0);
+    SET(leave, 0);
     tri_go(fn, NULL);
-    while (ready == 0)
+    while (GET(ready) == 0)
         tri_yield();
 }
 
 static void
 stop(void)
 {
-    leave = 1;
-    while (ready != 2)
+    SET(leave, 1);
+    while (GET(ready) != 2)
         tri_yield();
 }
 
@@ -84,7 +88,7 @@ static void
 spin_with_values(void *arg)
 {
     (void)arg;
-    their_id = tri_goid();
+    SET(their_id, tri_goid());
     __asm__ volatile("movq %[secret], %%rax\n\t"
                      "movq %%rax, %%rbx\n\t"
                      "leaq 1(%%rax), %%r12\n\t"
@@ -112,13 +116,13 @@ spin_with_values(void *arg)
                      : [secret] "m"(secret), [leave] "m"(leave)
                      : "rax", "rbx", "rcx", "r9", "r12", "r13", "r14", "r15",
                        "xmm3", "xmm15", "cc", "memory");
-    ready = 2;
+    SET(ready, 2);
 }
 
 TEST(a_running_goroutine_shows_all_its_registers_and_the_red_zone)
 {
     start(spin_with_values);
-    scan_goroutine(their_id);
+    scan_goroutine(GET(their_id));
     stop();
     for (int i = 0; i <= 8; i++)
         EXPECT_F(found[i], "value %d was not found", i);
@@ -149,8 +153,8 @@ static void __attribute__((noinline)) call_with_values(void (*fn)(void))
 static void
 yield_until_left(void)
 {
-    ready = 1;
-    while (leave == 0)
+    SET(ready, 1);
+    while (GET(leave) == 0)
         tri_sleep(1000 * 1000);
 }
 
@@ -158,16 +162,16 @@ static void
 park_with_values(void *arg)
 {
     (void)arg;
-    their_id = tri_goid();
+    SET(their_id, tri_goid());
     call_with_values(yield_until_left);
-    ready = 2;
+    SET(ready, 2);
 }
 
 TEST(a_parked_goroutine_shows_its_callee_saved_registers)
 {
     start(park_with_values);
     for (int i = 0; i < 50; i++) {
-        scan_goroutine(their_id);
+        scan_goroutine(GET(their_id));
         for (int v = 0; v <= 4; v++)
             EXPECT_F(found[v], "value %d was not found", v);
         tri_yield();
@@ -179,8 +183,8 @@ static void
 block_until_left(void)
 {
     tri_blocking_begin();
-    ready = 1;
-    while (leave == 0)
+    SET(ready, 1);
+    while (GET(leave) == 0)
         __asm__ volatile("pause");
     tri_blocking_end();
 }
@@ -189,16 +193,16 @@ static void
 block_with_values(void *arg)
 {
     (void)arg;
-    their_id = tri_goid();
+    SET(their_id, tri_goid());
     call_with_values(block_until_left);
-    ready = 2;
+    SET(ready, 2);
 }
 
 TEST(a_blocked_thread_shows_the_registers_of_its_caller)
 {
     start(block_with_values);
     for (int i = 0; i < 50; i++) {
-        scan_goroutine(their_id);
+        scan_goroutine(GET(their_id));
         for (int v = 0; v <= 4; v++)
             EXPECT_F(found[v], "value %d was not found", v);
     }
@@ -216,16 +220,16 @@ attached(void *arg)
 
 TEST(an_attached_thread_is_scanned_like_a_goroutine)
 {
-    ready = 0;
-    leave = 0;
+    SET(ready, 0);
+    SET(leave, 0);
     pthread_t thread;
     EXPECT_EQ(pthread_create(&thread, NULL, attached, NULL), 0);
-    while (ready == 0)
+    while (GET(ready) == 0)
         tri_yield();
-    scan_goroutine(their_id);
+    scan_goroutine(GET(their_id));
     for (int i = 0; i <= 8; i++)
         EXPECT_F(found[i], "value %d was not found", i);
-    leave = 1;
+    SET(leave, 1);
     tri_blocking_begin();
     pthread_join(thread, NULL);
     tri_blocking_end();
@@ -239,12 +243,12 @@ static void
 hold_in_section(void *arg)
 {
     (void)arg;
-    their_id = tri_goid();
+    SET(their_id, tri_goid());
     volatile uint64_t words[4];
     for (unsigned i = 0; i < 4; i++)
         words[i] = secret + i;
-    ready = 1;
-    while (leave == 0) {
+    SET(ready, 1);
+    while (GET(leave) == 0) {
         tri_enter();
         for (int i = 0; i < 1000; i++)
             __asm__ volatile("" : : : "memory");
@@ -253,14 +257,14 @@ hold_in_section(void *arg)
     __asm__ volatile("" : : "r"(words) : "memory");
     for (unsigned i = 0; i < 4; i++)
         words[i] = 0;
-    ready = 2;
+    SET(ready, 2);
 }
 
 TEST(a_goroutine_in_sections_is_scanned_between_them)
 {
     start(hold_in_section);
     for (int n = 0; n < 200; n++) {
-        scan_goroutine(their_id);
+        scan_goroutine(GET(their_id));
         for (int i = 0; i < 4; i++)
             EXPECT_F(found[i], "value %d was not found", i);
     }
@@ -273,24 +277,24 @@ static void
 flicker(void *arg)
 {
     (void)arg;
-    their_id = tri_goid();
+    SET(their_id, tri_goid());
     volatile uint64_t words[4];
     for (unsigned i = 0; i < 4; i++)
         words[i] = secret + i;
-    ready = 1;
-    while (leave == 0)
+    SET(ready, 1);
+    while (GET(leave) == 0)
         tri_yield();
     __asm__ volatile("" : : "r"(words) : "memory");
     for (unsigned i = 0; i < 4; i++)
         words[i] = 0;
-    ready = 2;
+    SET(ready, 2);
 }
 
 TEST(no_moment_between_running_and_parked_hides_a_frame)
 {
     start(flicker);
     for (int n = 0; n < 3000; n++) {
-        scan_goroutine(their_id);
+        scan_goroutine(GET(their_id));
         for (int i = 0; i < 4; i++)
             EXPECT_F(found[i], "value %d was not found in scan %d", i, n);
     }

@@ -2,7 +2,7 @@
 /*
  * tests/unit/rt_sync.c: mutex, wait group, sleep, yield.
  * To see it fail: let unlock_slow drop the WAITERS bit (MUTEX-1: the first test
- * hangs), or let a waiter count itself after its second look (WG-1).
+ * hangs), or wake outside the bucket's lock (WG-1, under tsan).
  */
 #include <tricolor/tricolor.h>
 
