@@ -33,16 +33,16 @@ tri_panic_fn tri_panic_handler_swap(tri_panic_fn fn);
 
 #define tri_fatal(...) tri_fatal_at(__FILE__, __LINE__, __VA_ARGS__)
 
-#define TRI_CHECK(condition, ...)                                            \
-    do {                                                                     \
-        if (TRI_UNLIKELY(!(condition)))                                      \
-            tri_fatal_at(__FILE__, __LINE__, __VA_ARGS__);                   \
+#define TRI_CHECK(condition, ...)                                              \
+    do {                                                                       \
+        if (TRI_UNLIKELY(!(condition)))                                        \
+            tri_fatal_at(__FILE__, __LINE__, __VA_ARGS__);                     \
     } while (0)
 
-#define TRI_DCHECK(condition, ...)                                           \
-    do {                                                                     \
-        if (TRI_CHECKED && TRI_UNLIKELY(!(condition)))                       \
-            tri_fatal_at(__FILE__, __LINE__, __VA_ARGS__);                   \
+#define TRI_DCHECK(condition, ...)                                             \
+    do {                                                                       \
+        if (TRI_CHECKED && TRI_UNLIKELY(!(condition)))                         \
+            tri_fatal_at(__FILE__, __LINE__, __VA_ARGS__);                     \
     } while (0)
 
 /* Called by tri_fatal and an unhandled tri_panic before abort; set once by

@@ -13,16 +13,18 @@
 struct tri_fixpool {
     struct tri_lock lock;
     size_t object_bytes;
-    void *free;       /* [lock] singly linked through the first word */
-    char *chunk;      /* [lock] */
+    void *free;  /* [lock] singly linked through the first word */
+    char *chunk; /* [lock] */
     size_t chunk_left;
     size_t live_count;
     size_t total_bytes;
 };
 
 /* object_bytes >= 8.  The first word of a freed object is overwritten. */
-#define TRI_FIXPOOL_INIT(bytes)                                              \
-    { .lock = TRI_LOCK_INIT(FIXPOOL), .object_bytes = (bytes) }
+#define TRI_FIXPOOL_INIT(bytes)                                                \
+    {                                                                          \
+        .lock = TRI_LOCK_INIT(FIXPOOL), .object_bytes = (bytes)                \
+    }
 
 TRI_NODISCARD void *tri_fixpool_alloc(struct tri_fixpool *pool);
 void tri_fixpool_free(struct tri_fixpool *pool, void *object);

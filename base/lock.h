@@ -30,7 +30,10 @@ struct tri_lock {
     uint32_t rank;
 };
 
-#define TRI_LOCK_INIT(rank_name) { .word = 0, .rank = TRI_RANK_##rank_name }
+#define TRI_LOCK_INIT(rank_name)                                               \
+    {                                                                          \
+        .word = 0, .rank = TRI_RANK_##rank_name                                \
+    }
 
 void tri_lock_init(struct tri_lock *lock, enum tri_lock_rank rank);
 

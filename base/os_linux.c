@@ -184,7 +184,7 @@ timespec_of(int64_t ns)
 }
 
 void
-tri_futex_wait(TRI_ATOMIC(uint32_t) * word, uint32_t expected,
+tri_futex_wait(TRI_ATOMIC(uint32_t) *word, uint32_t expected,
                int64_t timeout_ns)
 {
     struct timespec timeout = timespec_of(timeout_ns < 0 ? 0 : timeout_ns);
@@ -194,7 +194,7 @@ tri_futex_wait(TRI_ATOMIC(uint32_t) * word, uint32_t expected,
 }
 
 void
-tri_futex_wake(TRI_ATOMIC(uint32_t) * word, int count)
+tri_futex_wake(TRI_ATOMIC(uint32_t) *word, int count)
 {
     (void)tri_syscall3(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, count);
 }

@@ -51,11 +51,11 @@ extern "C" {
  * from the environment, and without that its default.  Explicit fields win.
  */
 struct tri_options {
-    int procs;              /* TRI_PROCS: Ps; default: usable CPUs */
-    int gc_percent;         /* TRI_GC: as GOGC; -1 off; default 100 */
-    int64_t memory_limit;   /* TRI_MEMORY_LIMIT: bytes; default none */
-    size_t stack_bytes;     /* TRI_STACK: of a goroutine; default 64 KiB */
-    const char *debug;      /* TRI_DEBUG: "key=value,..."; "help" lists */
+    int procs;            /* TRI_PROCS: Ps; default: usable CPUs */
+    int gc_percent;       /* TRI_GC: as GOGC; -1 off; default 100 */
+    int64_t memory_limit; /* TRI_MEMORY_LIMIT: bytes; default none */
+    size_t stack_bytes;   /* TRI_STACK: of a goroutine; default 64 KiB */
+    const char *debug;    /* TRI_DEBUG: "key=value,..."; "help" lists */
 };
 
 /*
@@ -89,7 +89,7 @@ struct tri_field {
 struct tri_type_info;
 
 struct tri_type_state {
-    uint32_t kind;  /* span kind for inline allocation; 0: take the slow path */
+    uint32_t kind; /* span kind for inline allocation; 0: take the slow path */
     uint32_t unused;
     const struct tri_type_info *info;
 };
@@ -163,10 +163,10 @@ tri_store_pointer(void **slot, void *value)
  * Initialising stores into an object nobody else has seen need it too, unless
  * the value stored is NULL.
  */
-#define TRI_STORE(slot, value)                                               \
-    do {                                                                     \
-        __typeof__(*(slot)) tri_value_ = (value);                            \
-        tri_store_pointer((void **)(void *)(slot), (void *)tri_value_);      \
+#define TRI_STORE(slot, value)                                                 \
+    do {                                                                       \
+        __typeof__(*(slot)) tri_value_ = (value);                              \
+        tri_store_pointer((void **)(void *)(slot), (void *)tri_value_);        \
     } while (0)
 
 /* memmove of `bytes` between heap objects (dst may be a global), with the
@@ -199,8 +199,7 @@ TRI_API struct tri_cleanup tri_add_cleanup(void *ptr, void (*fn)(void *),
  * good until it returns. */
 TRI_API struct tri_cleanup tri_add_cleanup_data(void *ptr,
                                                 void (*fn)(const void *),
-                                                const void *data,
-                                                size_t bytes);
+                                                const void *data, size_t bytes);
 
 /* As tri_add_cleanup, but misuse returns -EINVAL and shortage of memory
  * -ENOMEM; 0 and *cleanup set otherwise. */
@@ -332,8 +331,8 @@ TRI_API void tri_waitgroup_wait(struct tri_waitgroup *group);
 /* A full cycle that starts after the call, swept.  Go: runtime.GC. */
 TRI_API void tri_gc(void);
 /* These return what was set before. */
-TRI_API int tri_set_procs(int procs);          /* < 1: only asks */
-TRI_API int tri_set_gc_percent(int percent);   /* -1: off */
+TRI_API int tri_set_procs(int procs);                /* < 1: only asks */
+TRI_API int tri_set_gc_percent(int percent);         /* -1: off */
 TRI_API int64_t tri_set_memory_limit(int64_t bytes); /* < 0: only asks */
 
 /*

@@ -35,9 +35,9 @@
 #include <stdint.h>
 
 #if defined(__GNUC__)
-#    define TRI_API          __attribute__((visibility("default")))
-#    define TRI_LIKELY(x)    __builtin_expect(!!(x), 1)
-#    define TRI_UNLIKELY(x)  __builtin_expect(!!(x), 0)
+#    define TRI_API         __attribute__((visibility("default")))
+#    define TRI_LIKELY(x)   __builtin_expect(!!(x), 1)
+#    define TRI_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #else
 #    error "tricolor needs gcc or clang: its inline paths use GNU extensions"
 #endif
@@ -46,12 +46,11 @@
 #ifdef __cplusplus
 #    define TRI_FORCED inline __attribute__((always_inline))
 #else
-#    define TRI_FORCED                                                       \
-        extern inline __attribute__((always_inline, gnu_inline))
+#    define TRI_FORCED extern inline __attribute__((always_inline, gnu_inline))
 #endif
 
 /* 1: critical sections in one instruction; 0: portable C. */
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)                     \
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)                       \
     && !defined(__SANITIZE_ADDRESS__) && !defined(TRI_PORTABLE)
 #    define TRI_CRIT_ASM 1
 #else

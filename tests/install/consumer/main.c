@@ -69,9 +69,8 @@ run(void *arg)
     int ran = atomic_load(&dropped);
     printf("tricolor %s: kept %d, dropped %d\n", tri_version(), found, ran);
     /* Stacks are scanned conservatively: a stale word may keep a few. */
-    return found == KEPT && ran <= NODES - KEPT && ran >= NODES - KEPT - 5
-               ? 0
-               : 1;
+    bool ok = found == KEPT && ran <= NODES - KEPT && ran >= NODES - KEPT - 5;
+    return ok ? 0 : 1;
 }
 
 int

@@ -48,17 +48,16 @@
 #define tri_add(p, v)          (*(p))($).fetch_add(v, rl::mo_seq_cst)
 #define tri_add_relaxed(p, v)  (*(p))($).fetch_add(v, rl::mo_relaxed)
 
-#define MODEL_CAS(p, expected, v, success, failure)                          \
+#define MODEL_CAS(p, expected, v, success, failure)                            \
     (*(p))($).compare_exchange_strong(*(expected), v, success, failure)
-#define tri_cas(p, e, v)                                                     \
-    MODEL_CAS(p, e, v, rl::mo_seq_cst, rl::mo_seq_cst)
-#define tri_cas_acquire(p, e, v)                                             \
+#define tri_cas(p, e, v) MODEL_CAS(p, e, v, rl::mo_seq_cst, rl::mo_seq_cst)
+#define tri_cas_acquire(p, e, v)                                               \
     MODEL_CAS(p, e, v, MODEL_ACQUIRE, MODEL_ACQUIRE)
-#define tri_cas_release(p, e, v)                                             \
+#define tri_cas_release(p, e, v)                                               \
     MODEL_CAS(p, e, v, MODEL_RELEASE, rl::mo_relaxed)
-#define tri_cas_acq_rel(p, e, v)                                             \
+#define tri_cas_acq_rel(p, e, v)                                               \
     MODEL_CAS(p, e, v, MODEL_ACQ_REL, MODEL_ACQUIRE)
-#define tri_cas_relaxed(p, e, v)                                             \
+#define tri_cas_relaxed(p, e, v)                                               \
     MODEL_CAS(p, e, v, rl::mo_relaxed, rl::mo_relaxed)
 
 /* In a loop that waits: lets the others go on. */
