@@ -2,7 +2,7 @@
 # The tree's own rules, and the proof that each check can fail.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
-foreach(check IN ITEMS layers words)
+foreach(check IN ITEMS layers words index format)
     tri_add_test(lint_${check} LABELS lint
                  COMMAND "${PROJECT_SOURCE_DIR}/tools/check-${check}")
 endforeach()
