@@ -159,10 +159,11 @@ tri_assist_pay(void)
         tri_enter();
         struct tri_gc_p *p = tri_host_current_p();
         bool debt = p != NULL && p->assist_credit < 0;
+        if (debt)
+            tri_assist_revise(); /* in here: the pacer changes in a stop */
         tri_leave();
         if (!debt)
             return;
-        tri_assist_revise();
         bool progress = mark_a_while();
         tri_cycle_try_finish();
         if (!progress)
