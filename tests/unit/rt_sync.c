@@ -121,7 +121,7 @@ static void
 sleep_some(void *arg)
 {
     int number = (int)(intptr_t)arg;
-    int64_t ns = (int64_t)number * 20 * 1000 * 1000;
+    int64_t ns = (int64_t)number * 50 * 1000 * 1000;
     int64_t begin = test_now_ns();
     tri_sleep(ns);
     EXPECT_F(test_now_ns() - begin >= ns, "slept %lld of %lld ns",
