@@ -192,6 +192,7 @@ tri_m_block(struct tri_m *m)
 void
 tri_m_unblock(struct tri_m *m, bool want_p)
 {
+    tri_san_release(m);
     come_back(m, want_p);
     tri_san_acquire(m);
     if (TRI_UNLIKELY(tri_debug.gccheckmark != 0))
@@ -327,6 +328,7 @@ tri_m_request(struct tri_m *m, struct tri_stop_wait *wait)
             return false;
         }
         if (state == TRI_M_RUN && tri_cas(&m->state, &state, TRI_M_REQ)) {
+            tri_san_acquire(m); /* its tid, at least */
             tri_signal_send(m);
             return true;
         }
