@@ -103,15 +103,15 @@ wanted(enum tri_cycle_reason reason)
 static void
 reset_p(struct tri_gc_p *p)
 {
+    TRI_CHECK(p->work.count == 0 && p->barrier_count == 0,
+              "CYCLE-3: P %d starts a cycle with %u grey edges of the last",
+              p->index, p->work.count);
     tri_malloc_blacken_cache(p);
     tri_assist_begin(p);
     p->work.marked_bytes = 0;
     p->work.marked_objects = 0;
     p->work.scanned_bytes = 0;
     p->fractional_ns = 0;
-    TRI_CHECK(p->work.count == 0 && p->barrier_count == 0,
-              "CYCLE-3: P %d starts a cycle with %u grey edges of the last",
-              p->index, p->work.count);
 }
 
 /* Step 1 to 2, world stopped. */

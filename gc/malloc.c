@@ -14,6 +14,7 @@
 #include "gc/assist.h"
 #include "gc/barrier.h"
 #include "gc/cycle.h"
+#include "gc/mark.h"
 #include "gc/percpu.h"
 #include "gc/phase.h"
 #include "gc/sweep.h"
@@ -75,6 +76,19 @@ blacken_span(struct tri_span *span)
                     (int64_t)(slots * span->slot_bytes));
 }
 
+/*
+ * gccheckmark: inline allocation leaves the address of its word's first slot in
+ * a register, which the verifier would take for a reference to that slot's
+ * object.  So marking takes it for one too.
+ */
+static void
+consider_base(struct tri_gc_p *p, const struct tri_slot_cache *slots)
+{
+    if (TRI_UNLIKELY(tri_debug.gccheckmark != 0) && slots->base != 0
+        && tri_gc_marking())
+        tri_mark_consider(&p->work, slots->base);
+}
+
 void
 tri_malloc_blacken_cache(struct tri_gc_p *p)
 {
@@ -89,6 +103,7 @@ tri_malloc_blacken_cache(struct tri_gc_p *p)
                                uint64_t, &span->mark_bits[span->free_word - 1]),
                            in_hand);
         blacken_span(span);
+        consider_base(p, slots);
     }
     cache->tiny_block = 0;
 }
@@ -124,6 +139,7 @@ refill(struct tri_gc_p *p, uint32_t kind)
             p->allocated_bytes += (uint64_t)bytes;
             p->allocated_objects += taken;
             p->assist_credit -= bytes;
+            consider_base(p, slots);
             return true;
         }
         if (span != NULL) {
@@ -284,11 +300,24 @@ alloc_large(const struct tri_type_info *info, size_t bytes)
 
 /* ---- the ways in ------------------------------------------------------------------- */
 
+/* More than any address space holds; far enough from wrapping to be rounded. */
+#define BYTES_MAX ((size_t)1 << 46)
+
+static TRI_COLD TRI_NORETURN void
+too_large(size_t bytes)
+{
+    tri_panic("allocation of %zu bytes: no address space holds them; the size "
+              "was probably computed from a negative number",
+              bytes);
+}
+
 void *
 tri_alloc_noscan_slow(size_t bytes)
 {
     if (bytes == 0)
         return &tri_zero_base;
+    if (bytes > BYTES_MAX)
+        too_large(bytes);
     if (bytes < TRI_TINY_BYTES)
         return alloc_tiny(bytes);
     if (bytes <= TRI_SMALL_BYTES_MAX)
@@ -300,8 +329,7 @@ void *
 tri_malloc_typed(const struct tri_type_info *info, size_t count)
 {
     size_t bytes;
-    if (__builtin_mul_overflow(info->bytes, count, &bytes)
-        || bytes > (size_t)1 << 46)
+    if (__builtin_mul_overflow(info->bytes, count, &bytes) || bytes > BYTES_MAX)
         tri_panic("tri_new_array: %zu objects of %zu bytes (type %s) are more "
                   "than an address space holds",
                   count, info->bytes, info->name);
@@ -339,6 +367,8 @@ tri_new_array(const struct tri_type *type, size_t count)
 void *
 tri_alloc_conservative(size_t bytes)
 {
+    if (bytes > BYTES_MAX)
+        too_large(bytes);
     return tri_malloc_typed(&tri_type_conservative, (bytes + 7) / 8);
 }
 
