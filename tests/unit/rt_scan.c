@@ -138,9 +138,14 @@ static void __attribute__((noinline)) call_with_values(void (*fn)(void))
                      "leaq 3(%%rax), %%r14\n\t"
                      "leaq 4(%%rax), %%r15\n\t"
                      "movq %[fn], %%rax\n\t"
+                     /* Past our red zone, aligned as a call wants it. */
+                     "movq %%rsp, %%rcx\n\t"
                      "subq $256, %%rsp\n\t"
+                     "andq $-16, %%rsp\n\t"
+                     "pushq %%rcx\n\t"
+                     "pushq %%rcx\n\t"
                      "call *%%rax\n\t"
-                     "addq $256, %%rsp"
+                     "movq (%%rsp), %%rsp"
                      :
                      : [secret] "m"(secret), [fn] "m"(fn)
                      : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9",
