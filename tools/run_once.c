@@ -183,7 +183,8 @@ run_traced(const struct run_arguments *arguments, struct trace_session *session,
         lost = true;
     if (!state.started)
         return returned == 2 ? COMMAND_USAGE : COMMAND_ENVIRONMENT;
-    fflush(stdout);
+    bool unsaid = fflush(stdout) != 0 || ferror(stdout) != 0;
+    int why = errno;
     if (state.error != 0)
         return COMMAND_USAGE; /* the workload said what it could not do */
     *json = result_json(&state);
@@ -192,6 +193,18 @@ run_traced(const struct run_arguments *arguments, struct trace_session *session,
     say_outcome(&state);
     if (lost)
         return command_lacks("run", "the trace could not be completed");
+    /* A run traces its own begin: none at all means that nobody listened. */
+    if (session != NULL && trace.events == 0 && trace.discarded == 0)
+        return command_lacks(
+            "run", "the trace is empty: libtricolor-lttng.so was not found "
+                   "beside this program or the library, or is of another "
+                   "version; build it (it needs liblttng-ust-dev), or name it "
+                   "in TRI_LTTNG_PROVIDER");
+    if (unsaid)
+        return command_lacks("run",
+                             "the results could not be written to "
+                             "standard output: %s",
+                             strerror(why));
     return state.result.failed ? COMMAND_FAILED : COMMAND_DONE;
 }
 

@@ -22,6 +22,12 @@
  * malloc'ed memory, thread-local variables, or a pointer one past the end.
  * A store of a heap pointer to any of these but a stack goes through TRI_STORE.
  *
+ * Signals and processes.  SIGURG is the runtime's: leave its handler alone and do
+ * not block it in a thread that runs goroutines or is attached, or no pause
+ * begins while that thread computes.  A child of fork() may only exec or _exit.
+ * Do not dlclose a library whose static data was ever a root while collections
+ * may run.
+ *
  * Objects are zeroed, never move, and are 8-byte aligned (16 where the size is
  * a multiple of 16 and the type holds no header; see tri_type_make).
  */
