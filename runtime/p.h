@@ -51,11 +51,12 @@ struct tri_p {
     struct tri_g *free_gs;              /* [h] dead ones, with their stacks */
     uint32_t free_g_count;              /* [h] */
     uint32_t queue_turn;                /* [h] queues go before who wants a P */
-    uint32_t worker_idle;               /* [h] runs an idle mark worker */
-    uint64_t random;                    /* [h] xorshift state */
-    uint32_t seen_tick;                 /* [s] */
-    uint32_t seen_calls;                /* [s] */
-    int64_t seen_ns;                    /* [s] when they changed last */
+    uint32_t runnext_streak; /* [o] runnext before the queue so many times */
+    uint32_t worker_idle;    /* [h] runs an idle mark worker */
+    uint64_t random;         /* [h] xorshift state */
+    uint32_t seen_tick;      /* [s] */
+    uint32_t seen_calls;     /* [s] */
+    int64_t seen_ns;         /* [s] when they changed last */
 } TRI_CACHE_ALIGNED;
 
 /* xorshift64*: order of stealing, fuzz.  By the holder. */

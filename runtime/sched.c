@@ -398,18 +398,24 @@ take_global(struct tri_p *p, uint32_t max)
     return first;
 }
 
+/* The limit has a count of its own: `tick` moves by more than one, and may never
+ * meet a multiple; then whoever is made ready again and again starves the
+ * queue. */
 static struct tri_g *
-take_local(struct tri_p *p, uint32_t tick)
+take_local(struct tri_p *p)
 {
     struct tri_g *g = NULL;
-    if (tick % RUNNEXT_LIMIT == 0)
+    if (p->runnext_streak >= RUNNEXT_LIMIT)
         g = tri_runq_take(&p->runq);
     /* Relaxed: a look; the swap decides against thieves. */
-    if (g == NULL && tri_load_relaxed(&p->runnext) != NULL)
+    if (g == NULL && tri_load_relaxed(&p->runnext) != NULL) {
         g = tri_swap(&p->runnext, NULL);
-    if (g == NULL)
-        g = tri_runq_take(&p->runq);
-    return g;
+        p->runnext_streak++;
+        if (g != NULL)
+            return g;
+    }
+    p->runnext_streak = 0;
+    return g != NULL ? g : tri_runq_take(&p->runq);
 }
 
 static struct tri_g *
@@ -590,7 +596,7 @@ find_work(struct tri_m *m, struct tri_p *p)
     if (tick % GLOBAL_EVERY == 0)
         g = take_global(p, 1);
     if (g == NULL)
-        g = take_local(p, tick);
+        g = take_local(p);
     if (g == NULL)
         g = take_global(p, BATCH);
     if (g != NULL) {
