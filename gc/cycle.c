@@ -112,6 +112,9 @@ reset_p(struct tri_gc_p *p)
     p->work.marked_objects = 0;
     p->work.scanned_bytes = 0;
     p->fractional_ns = 0;
+    /* What blackening found is everybody's. */
+    if (p->work.count != 0)
+        tri_work_share(&p->work, true);
 }
 
 /* Step 1 to 2, world stopped. */
