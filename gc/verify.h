@@ -4,6 +4,9 @@
  * world stopped, a second and much simpler marker (depth first, one thread, its
  * own bits) follows everything from the roots again; an object it reaches that
  * the concurrent marker left white is fatal, with the path's last step named.
+ *
+ * Not seen: an object that only a register of a thread stopped by signal holds
+ * (docs/design/stw.md, "Stale words").
  */
 #ifndef TRI_GC_VERIFY_H
 #define TRI_GC_VERIFY_H
