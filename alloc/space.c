@@ -15,13 +15,9 @@
 
 struct tri_heap_space tri_space;
 
-/* Under TSan there is room for little more than a terabyte in all. */
-#if defined(__SANITIZE_THREAD__)
-#    define SPACE_BYTES_MAX ((size_t)64 << 30)
-#else
-#    define SPACE_BYTES_MAX ((size_t)1 << 40)
-#endif
-#define SPACE_BYTES_MIN ((size_t)1 << 30)
+#define SPACE_BYTES_MAX   ((size_t)1 << 40)
+#define SPACE_BYTES_MIN   ((size_t)1 << 30)
+#define SPACE_SIXTEENTHS  10u /* of the address space; the tables are extra */
 
 /* Bytes of mark table `i` for a heap of `heap_bytes`. */
 static size_t
@@ -95,7 +91,7 @@ tri_heap_space_init(void)
     TRI_CHECK(tri_space.bytes == 0, "the heap's space is reserved twice");
     struct part parts[PART_COUNT];
     void *address[PART_COUNT];
-    size_t bytes = SPACE_BYTES_MAX;
+    size_t bytes = tri_os_share(SPACE_BYTES_MAX, SPACE_SIXTEENTHS);
     for (;; bytes /= 2) {
         if (bytes < SPACE_BYTES_MIN)
             return -12; /* -ENOMEM */

@@ -12,6 +12,11 @@
 
 #define TRI_OS_PAGE_BYTES 4096u
 
+/* How much address space to reserve for one purpose: the largest power of two
+ * that is at most `most` and at most so many sixteenths of what the limits left
+ * this process when it first asked.  Whoever would take what there is, and half
+ * of it when refused, leaves nothing to those who come after. */
+size_t tri_os_share(size_t most, unsigned sixteenths);
 /* Address space without memory: PROT_NONE, no reserve.  Aligned to `align`, a
  * power of two.  NULL when refused. */
 TRI_NODISCARD void *tri_os_reserve(size_t bytes, size_t align);

@@ -3,9 +3,11 @@
 #include "base/os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/check.h"
@@ -40,8 +42,56 @@ told_to_fail(void)
     return false;
 }
 
+/* Bytes of address space in use; 0: /proc does not tell. */
+static size_t
+address_space_used(void)
+{
+    char line[64];
+    long file = tri_syscall3(SYS_openat, AT_FDCWD,
+                             (long)(uintptr_t) "/proc/self/statm", O_RDONLY);
+    if (IS_ERROR(file))
+        return 0;
+    long length = tri_syscall3(SYS_read, file, (long)(uintptr_t)line,
+                               (long)sizeof(line));
+    (void)tri_syscall3(SYS_close, file, 0, 0);
+    size_t pages = 0;
+    for (long i = 0; i < length && line[i] >= '0' && line[i] <= '9'; i++)
+        pages = pages * 10 + (size_t)(line[i] - '0');
+    return pages * TRI_OS_PAGE_BYTES;
+}
+
+/* What may still be reserved. */
+static size_t
+address_space_left(void)
+{
+    if (TRI_TSAN) /* see is_usable */
+        return (size_t)128 << 30;
+    struct rlimit64 limit;
+    long error =
+        tri_syscall6(SYS_prlimit64, 0, RLIMIT_AS, 0, (long)(uintptr_t)&limit,
+                     0, 0);
+    if (IS_ERROR(error) || limit.rlim_cur == RLIM64_INFINITY)
+        return (size_t)1 << 46;
+    size_t used = address_space_used();
+    return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
+}
+
+size_t
+tri_os_share(size_t most, unsigned sixteenths)
+{
+    /* Before there is a second thread (tri_main, tri_init). */
+    static size_t left;
+    if (left == 0)
+        left = address_space_left();
+    size_t share = left / 16 * sixteenths;
+    if (share > most)
+        share = most;
+    return share == 0 ? 0 : (size_t)1 << (63 - __builtin_clzll(share));
+}
+
 /* TSan has shadow for the topmost 1.5 TiB only; elsewhere its own tables lie,
- * so a mapping that the kernel put there counts as refused. */
+ * so a mapping that the kernel put there counts as refused.  The kernel begins
+ * up to 1 TiB below the top and takes its way down, hence the modest share. */
 static bool
 is_usable(uintptr_t start)
 {

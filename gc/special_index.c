@@ -45,19 +45,19 @@ table_pool(uint32_t capacity)
 int
 tri_index_init(void)
 {
-    uint32_t count = CELLS_MAX;
+    size_t most = (size_t)CELLS_MAX * sizeof(struct tri_index);
+    size_t count = tri_os_share(most, 1) / sizeof(struct tri_index);
     void *base;
     for (;;) {
-        size_t bytes = (size_t)count * sizeof(struct tri_index);
-        base = tri_os_reserve(bytes, 1u << 16);
+        base = tri_os_reserve(count * sizeof(struct tri_index), 1u << 16);
         if (base != NULL)
             break;
-        if (count == CELLS_MIN)
-            return -ENOMEM;
         count /= 2;
+        if (count < CELLS_MIN)
+            return -ENOMEM;
     }
     cells.base = base;
-    cells.cells_max = count;
+    cells.cells_max = (uint32_t)count;
     return 0;
 }
 

@@ -45,19 +45,20 @@ struct tri_special *tri_special_base;
 int
 tri_special_records_init(void)
 {
-    uint32_t count = RECORDS_MAX;
+    size_t most = (size_t)RECORDS_MAX * TRI_SPECIAL_BYTES;
+    size_t count = tri_os_share(most, 1) / TRI_SPECIAL_BYTES;
     void *base;
     for (;;) {
-        base = tri_os_reserve((size_t)count * TRI_SPECIAL_BYTES, SLAB_BYTES);
+        base = tri_os_reserve(count * TRI_SPECIAL_BYTES, SLAB_BYTES);
         if (base != NULL)
             break;
-        if (count == RECORDS_MIN)
-            return -ENOMEM;
         count /= 2;
+        if (count < RECORDS_MIN)
+            return -ENOMEM;
     }
-    tri_os_name(base, (size_t)count * TRI_SPECIAL_BYTES, "tricolor: specials");
+    tri_os_name(base, count * TRI_SPECIAL_BYTES, "tricolor: specials");
     tri_special_base = base;
-    pool.slabs_max = count / TRI_SLAB_RECORDS;
+    pool.slabs_max = (uint32_t)(count / TRI_SLAB_RECORDS);
     return 0;
 }
 

@@ -71,6 +71,18 @@ start(const struct tri_options *opt, bool is_main)
     return 0;
 }
 
+static void
+print_why(int status)
+{
+    if (status == -ENOMEM)
+        tri_print("tricolor: cannot start: the heap, its tables and the stacks "
+                  "need 2 GiB of address space at least; raise `ulimit -v`\n");
+    else
+        tri_print("tricolor: cannot start: the kernel refuses a thread (error "
+                  "%d); raise `ulimit -u` or the control group's pids.max\n",
+                  -status);
+}
+
 struct main_call {
     int (*fn)(void *arg);
     void *arg;
@@ -124,7 +136,7 @@ tri_main(int (*fn)(void *), void *arg, const struct tri_options *opt)
     if (status == -EINVAL)
         return BAD_OPTION;
     if (status != 0) {
-        tri_print("tricolor: cannot start: error %d\n", -status);
+        print_why(status);
         return CANNOT_START;
     }
     static struct main_call call;

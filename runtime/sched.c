@@ -482,8 +482,10 @@ sleep_idle(struct tri_m *m)
 {
     tri_lock(&tri_sched.lock);
     /* A wake-up may be stale: who gave us a P that we found before we slept
-     * wakes us later.  Then we are listed still. */
-    if (m->listed == 0) {
+     * wakes us later.  Then we are listed still; or have been given one since
+     * we looked, and whoever is listed with a P is given a second. */
+    bool given = tri_load_relaxed(&m->p) != NULL;
+    if (!given && m->listed == 0) {
         m->listed = 1;
         m->link = tri_sched.idle_m;
         tri_sched.idle_m = m;

@@ -24,7 +24,7 @@
 #endif
 
 #define POOL_BYTES       ((size_t)1 << 40)
-#define POOL_BYTES_MIN   ((size_t)1 << 32)
+#define POOL_BYTES_MIN   ((size_t)1 << 25)
 #define CHUNK_STACKS_MIN 16u
 #define CHUNK_STACKS_MAX 1024u
 #define PROTECT_BUDGET   16000 /* of vm.max_map_count's usual 65530 */
@@ -78,7 +78,7 @@ tri_stack_init(size_t stack_bytes)
     if (stack_bytes < TRI_STACK_BYTES_MIN)
         stack_bytes = TRI_STACK_BYTES_MIN;
     pool.stack_bytes = stack_bytes + TRI_STACK_GUARD_BYTES;
-    size_t bytes = POOL_BYTES;
+    size_t bytes = tri_os_share(POOL_BYTES, 2);
     void *base = NULL;
     while (base == NULL && bytes >= POOL_BYTES_MIN) {
         base = tri_os_reserve(bytes, PAGE);
@@ -131,9 +131,10 @@ guard_mprotect(size_t first, size_t count)
 static bool
 commit_locked(void)
 {
-    size_t count = pool.chunk;
     size_t first = pool.committed;
-    if ((first + count) * pool.stack_bytes > pool.bytes)
+    size_t room = pool.bytes / pool.stack_bytes - first;
+    size_t count = pool.chunk < room ? pool.chunk : room;
+    if (count == 0)
         return false;
     void *start = (void *)stack_at(first);
     if (tri_os_commit(start, count * pool.stack_bytes) != 0)

@@ -8,15 +8,8 @@ tri_test(rt_sync SOURCES unit/rt_sync.c LABELS unit sanitize smoke
          TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_scan LAYERS runtime SOURCES unit/rt_scan.c
          LABELS unit sanitize smoke TIMEOUT 120 PROCESSORS 2)
-# Open: with link-time optimisation a goroutine that spins is never scheduled
-# after the storm of attaching threads.  Until that is understood the lto build
-# runs it with the long tests.
-set(world_labels stress sanitize smoke)
-if(CMAKE_INTERPROCEDURAL_OPTIMIZATION)
-    set(world_labels stress long)
-endif()
 tri_test(rt_world LAYERS runtime SOURCES stress/rt_world.c
-         LABELS ${world_labels} TIMEOUT 180 PROCESSORS 2)
+         LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2)
 tri_test(rt_procs LAYERS runtime SOURCES stress/rt_procs.c
          LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2)
 tri_test(rt_pauses SOURCES unit/rt_pauses.c

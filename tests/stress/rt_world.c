@@ -189,6 +189,7 @@ TEST(nobody_runs_while_the_world_is_stopped)
     pthread_t feeder;
     EXPECT_EQ(pipe(pipe_ends), 0);
     EXPECT_EQ(pthread_create(&feeder, NULL, feed_pipe, NULL), 0);
+    SET(leave, 0);
     tri_waitgroup_add(&group, KINDS);
     for (intptr_t i = 0; i < KINDS; i++)
         tri_go(keep_busy, (void *)i);

@@ -14,7 +14,6 @@
 #define THREADS_MAX 256
 
 static struct test_case *first_case;
-static struct test_case **last_case = &first_case;
 
 static const char *program;
 static uint64_t seed;
@@ -30,8 +29,11 @@ static __thread uint64_t random_state;
 void
 test_register(struct test_case *test)
 {
-    *last_case = test;
-    last_case = &test->next;
+    struct test_case **at = &first_case;
+    while (*at != NULL && (*at)->line < test->line)
+        at = &(*at)->next;
+    test->next = *at;
+    *at = test;
 }
 
 int64_t

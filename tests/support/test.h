@@ -30,6 +30,7 @@
 struct test_case {
     const char *name;
     void (*run)(void);
+    int line;
     struct test_case *next;
 };
 
@@ -48,7 +49,8 @@ void test_skip(const char *reason);
 
 #define TEST(sentence)                                                         \
     static void sentence(void);                                                \
-    static struct test_case sentence##_case = { #sentence, sentence, NULL };   \
+    static struct test_case sentence##_case = { #sentence, sentence, __LINE__, \
+                                                NULL };                        \
     __attribute__((constructor)) static void sentence##_register(void)         \
     {                                                                          \
         test_register(&sentence##_case);                                       \
