@@ -51,8 +51,8 @@ address_space_used(void)
                              (long)(uintptr_t) "/proc/self/statm", O_RDONLY);
     if (IS_ERROR(file))
         return 0;
-    long length = tri_syscall3(SYS_read, file, (long)(uintptr_t)line,
-                               (long)sizeof(line));
+    long length =
+        tri_syscall3(SYS_read, file, (long)(uintptr_t)line, (long)sizeof(line));
     (void)tri_syscall3(SYS_close, file, 0, 0);
     size_t pages = 0;
     for (long i = 0; i < length && line[i] >= '0' && line[i] <= '9'; i++)
@@ -67,9 +67,8 @@ address_space_left(void)
     if (TRI_TSAN) /* see is_usable */
         return (size_t)128 << 30;
     struct rlimit64 limit;
-    long error =
-        tri_syscall6(SYS_prlimit64, 0, RLIMIT_AS, 0, (long)(uintptr_t)&limit,
-                     0, 0);
+    long error = tri_syscall6(SYS_prlimit64, 0, RLIMIT_AS, 0,
+                              (long)(uintptr_t)&limit, 0, 0);
     if (IS_ERROR(error) || limit.rlim_cur == RLIM64_INFINITY)
         return (size_t)1 << 46;
     size_t used = address_space_used();

@@ -65,7 +65,10 @@ set_phase(enum tri_gc_phase phase)
 bool
 tri_cycle_work_available(void)
 {
-    return tri_work_available() || tri_root_available();
+    tri_enter(); /* the numbers of root jobs change in a stop */
+    bool some = tri_work_available() || tri_root_available();
+    tri_leave();
+    return some;
 }
 
 uint64_t

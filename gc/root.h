@@ -23,6 +23,7 @@ void tri_root_prepare(void);
 bool tri_root_do_one(struct tri_work_p *work);
 
 /* Jobs not yet claimed, or put back. */
+/* In a critical section. */
 bool tri_root_available(void);
 
 /* World stopped: every job again, for the verifier: range() for each range of

@@ -138,6 +138,10 @@ void tri_m_unclaim(struct tri_m *m);
 bool tri_m_request(struct tri_m *m, struct tri_stop_wait *wait);
 /* Waits until all answered. */
 void tri_stop_wait_all(struct tri_stop_wait *wait);
+/* The same, at most so long; true: all did.  Else the signal is sent again to
+ * those who are still asked (tri_m_nudge): SIG-5. */
+bool tri_stop_wait_some(struct tri_stop_wait *wait, int64_t timeout_ns);
+void tri_m_nudge(struct tri_m *m);
 /* Lets it go on, and drops the claim. */
 void tri_m_release(struct tri_m *m);
 /* Instead of release, for an M whose P the stopper took: it sleeps until it is

@@ -91,6 +91,17 @@ ask_all(struct tri_m *self)
     return all;
 }
 
+/* Under TSan a thread may have to be asked more than once (SIG-5). */
+static void
+await_answers(void)
+{
+    const int64_t again_ns = TRI_TSAN ? 200000 : -1;
+    while (!tri_stop_wait_some(&world.wait, again_ns))
+        for (uint32_t i = 0; i < tri_m_count(); i++)
+            if (tri_m_at(i)->world_holds != 0)
+                tri_m_nudge(tri_m_at(i));
+}
+
 static void
 stop_all(struct tri_m *self)
 {
@@ -102,7 +113,7 @@ stop_all(struct tri_m *self)
         while (!ask_all(self))
             tri_cpu_relax();
         tri_sub(&world.wait.remaining, 1);
-        tri_stop_wait_all(&world.wait);
+        await_answers();
         /* Who was not stopped yet may have made another. */
     } while (tri_m_count() != counted);
     for (uint32_t i = 0; i < counted; i++)

@@ -338,9 +338,8 @@ tri_m_request(struct tri_m *m, struct tri_stop_wait *wait)
     }
 }
 
-/* Waits a little for an answer; true: none is owed any more. */
-static bool
-wait_some(struct tri_stop_wait *wait, int64_t timeout_ns)
+bool
+tri_stop_wait_some(struct tri_stop_wait *wait, int64_t timeout_ns)
 {
     uint64_t begin = ticks();
     do {
@@ -364,7 +363,14 @@ wait_some(struct tri_stop_wait *wait, int64_t timeout_ns)
 void
 tri_stop_wait_all(struct tri_stop_wait *wait)
 {
-    wait_some(wait, -1);
+    tri_stop_wait_some(wait, -1);
+}
+
+void
+tri_m_nudge(struct tri_m *m)
+{
+    if (TRI_TSAN && tri_m_asked(m))
+        tri_signal_send(m);
 }
 
 void
@@ -405,8 +411,9 @@ tri_m_stop_one(struct tri_m *m)
     if (!tri_m_request(m, wait))
         return true;
     for (int i = 0;; i++) {
-        if (wait_some(wait, SLICE_NS))
+        if (tri_stop_wait_some(wait, SLICE_NS))
             break;
+        tri_m_nudge(m);
         if (!tri_m_asked(self) && i < PATIENCE)
             continue;
         uint32_t state = TRI_M_REQ;

@@ -10,13 +10,7 @@ tri_test(gc_scavenger LAYERS gc SOURCES unit/gc_scavenger.c
          LABELS unit sanitize TIMEOUT 120)
 
 # The graph against its shadow, in several moods.
-# Open: under tsan it hangs now and then; until that is understood the tsan build
-# runs it with the long tests.
-set(graph_labels stress sanitize)
-if(TRI_SANITIZE STREQUAL "thread")
-    set(graph_labels stress long)
-endif()
-tri_test(gc_graph SOURCES stress/graph.c LABELS ${graph_labels}
+tri_test(gc_graph SOURCES stress/graph.c LABELS stress sanitize
          TIMEOUT 180 PROCESSORS 2
          ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
 tri_test(gc_graph_static SOURCES stress/graph.c LABELS stress smoke STATIC
