@@ -19,10 +19,7 @@ struct tri_mcache {
     struct tri_span *span[TRI_KIND_MAX];  /* NULL: none */
     uint64_t span_set[TRI_KIND_MAX / 64]; /* bit k: span[k] is not NULL */
     struct tri_page_cache pages;
-    uintptr_t tiny_block; /* 16 bytes, or 0; always noscan */
-    uint32_t tiny_offset;
-    uint32_t flush_gen;  /* sweep generation for which it was last flushed */
-    uint64_t tiny_count; /* tiny objects handed out, ever */
+    uint32_t flush_gen; /* sweep generation for which it was last flushed */
     uint64_t
         small_count[TRI_CLASS_COUNT]; /* slots handed out by flushed spans */
     uint64_t large_count;
@@ -39,5 +36,13 @@ struct tri_span *tri_mcache_remove(struct tri_mcache *cache, uint32_t kind);
 /* Kinds that have a span, one by one: for (k = next(c, 0); k < TRI_KIND_MAX;
  * k = next(c, k + 1)). */
 uint32_t tri_mcache_next_kind(const struct tri_mcache *cache, uint32_t from);
+
+/* The block of tiny objects has no more room. */
+static inline void
+tri_mcache_drop_tiny(struct tri_mcache *cache)
+{
+    cache->slots.tiny_block = 0;
+    cache->slots.tiny_limit = 0;
+}
 
 #endif /* TRI_ALLOC_MCACHE_H */

@@ -105,7 +105,7 @@ tri_malloc_blacken_cache(struct tri_gc_p *p)
         blacken_span(span);
         consider_base(p, slots);
     }
-    cache->tiny_block = 0;
+    tri_mcache_drop_tiny(cache);
 }
 
 /* gcstress: one slot at a time, so that every allocation comes by here. */
@@ -194,18 +194,12 @@ alloc_small(uint32_t kind, const void *header)
 
 /* ---- tiny objects: pointer-free, below 16 bytes, share a slot (A-012) ------------- */
 
-static uint32_t
-tiny_align(size_t bytes)
-{
-    return bytes % 8 == 0 ? 8 : bytes % 4 == 0 ? 4 : bytes % 2 == 0 ? 2 : 1;
-}
-
 static void *
 take_tiny(struct tri_gc_p *p, size_t bytes)
 {
-    struct tri_mcache *cache = &p->mcache;
-    uint32_t align = tiny_align(bytes);
-    uint32_t at = (cache->tiny_offset + align - 1) & ~(align - 1);
+    struct tri_pcache *cache = &p->mcache.slots;
+    uint32_t align = (uint32_t)(bytes & -bytes);
+    uint32_t at = (cache->tiny_offset + align - 1) & -align;
     if (cache->tiny_block != 0 && at + bytes <= TRI_TINY_BYTES) {
         cache->tiny_offset = at + (uint32_t)bytes;
         cache->tiny_count++;
@@ -220,6 +214,8 @@ take_tiny(struct tri_gc_p *p, size_t bytes)
     if (cache->tiny_block == 0 || bytes < cache->tiny_offset) {
         cache->tiny_block = (uintptr_t)slot;
         cache->tiny_offset = (uint32_t)bytes;
+        /* gcstress: every allocation comes by here. */
+        cache->tiny_limit = tri_debug.gcstress == 0 ? TRI_TINY_BYTES : 0;
     }
     return slot;
 }
@@ -385,7 +381,7 @@ tri_malloc_stats_read(struct tri_malloc_stats *stats)
             tri_load_relaxed(tri_atomic_cast(uint64_t, &p->allocated_objects));
         stats->bytes +=
             tri_load_relaxed(tri_atomic_cast(uint64_t, &p->allocated_bytes));
-        stats->tiny_objects +=
-            tri_load_relaxed(tri_atomic_cast(uint64_t, &p->mcache.tiny_count));
+        stats->tiny_objects += tri_load_relaxed(
+            tri_atomic_cast(uint64_t, &p->mcache.slots.tiny_count));
     }
 }

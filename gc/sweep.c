@@ -176,6 +176,7 @@ tri_sweep_span(struct tri_span *span, bool keep)
     if (TRI_UNLIKELY(tri_debug.clobberfree))
         clobber_dead(span);
     uint32_t freed = settle_bits(span);
+    tri_trace_span_sweep(span->base, span->kind, span->used_count, freed);
     if (freed != 0)
         span->need_zero = 1;
     tri_add_relaxed(&tri_collector.freed_bytes_total,
@@ -295,7 +296,7 @@ tri_sweep_flush_all(struct tri_gc_p *p)
     for (uint32_t k = tri_mcache_next_kind(cache, 0); k < TRI_KIND_MAX;
          k = tri_mcache_next_kind(cache, k + 1))
         flush_kind(cache, k, sg);
-    cache->tiny_block = 0;
+    tri_mcache_drop_tiny(cache);
     /* Relaxed: others read it as a hint (flush_all_by_proxy). */
     tri_store_relaxed(tri_atomic_cast(uint32_t, &cache->flush_gen), sg);
 }

@@ -139,10 +139,8 @@ tri_yield(void)
 }
 
 void
-tri_schedpoint(void)
+tri_schedpoint_fuzz(void)
 {
-    if (TRI_LIKELY(tri_debug.schedfuzz == 0))
-        return;
     tri_enter();
     struct tri_p *p = tri_current_p();
     bool now = p != NULL && tri_p_random(p) % 8 == 0;

@@ -19,6 +19,7 @@
 
 #include "base/histogram.h"
 #include "base/lock.h"
+#include "base/option.h"
 #include "gc/host.h"
 #include "runtime/g.h"
 #include "runtime/m.h"
@@ -139,8 +140,14 @@ void tri_g_init(void);
 /* Gives the stacks of up to `max` dead goroutines back; how many it did. */
 size_t tri_g_trim(size_t max);
 TRI_NORETURN void tri_g_exit(void);
-/* Test of schedfuzz: maybe yields. */
-void tri_schedpoint(void);
+/* schedfuzz: perhaps yields. */
+void tri_schedpoint_fuzz(void);
+static inline void
+tri_schedpoint(void)
+{
+    if (TRI_UNLIKELY(tri_debug.schedfuzz != 0))
+        tri_schedpoint_fuzz();
+}
 
 /* ---- blocking.c ---- */
 
@@ -183,7 +190,15 @@ TRI_NODISCARD int tri_thread_adopt(void);
 void tri_sched_metrics_init(void);
 
 /* Panics unless the caller may use the API: `call` names it. */
-void tri_check_caller(const char *call);
+TRI_NORETURN void tri_bad_caller(const char *call);
+static inline void
+tri_check_caller(const char *call)
+{
+    struct tri_m *m = tri_local_m();
+    if (TRI_UNLIKELY(m == NULL || tri_local_g() == NULL
+                     || m->blocking_depth != 0))
+        tri_bad_caller(call);
+}
 int tri_topology_procs(void);
 
 #endif /* TRI_RUNTIME_SCHED_H */

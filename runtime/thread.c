@@ -120,16 +120,14 @@ tri_thread_detach(void)
     tri_m_free(m);
 }
 
-void
-tri_check_caller(const char *call)
+TRI_NORETURN void
+tri_bad_caller(const char *call)
 {
-    struct tri_m *m = tri_local_m();
-    if (TRI_UNLIKELY(m == NULL || tri_local_g() == NULL))
+    if (tri_local_m() == NULL || tri_local_g() == NULL)
         tri_panic("%s: this thread is unknown to the runtime; run the code in "
                   "a goroutine, or call tri_thread_attach first",
                   call);
-    if (TRI_UNLIKELY(m->blocking_depth != 0))
-        tri_panic("%s: between tri_blocking_begin and tri_blocking_end; move "
-                  "the call behind tri_blocking_end",
-                  call);
+    tri_panic("%s: between tri_blocking_begin and tri_blocking_end; move the "
+              "call behind tri_blocking_end",
+              call);
 }

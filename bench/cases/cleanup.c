@@ -15,7 +15,7 @@ never(void *arg)
     abort(); /* a stopped cleanup ran */
 }
 
-/* ---- add and stop -------------------------------------------------------------- */
+/* ---- add and stop: G014, Go's BenchmarkAddCleanupAndStop ------------------------ */
 
 static bool
 add_and_stop(void *object)

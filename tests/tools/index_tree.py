@@ -87,8 +87,9 @@ def positions(path, word):
     """Where a word begins in a file, by a regular expression."""
     with open(path, "rb") as file:
         data = file.read()
-    return [match.start() for match in re.finditer(rb"[A-Za-z]+", data)
-            if match.group().lower() == word]
+    alone = rb"(?<![A-Za-z])" + word + rb"(?![A-Za-z])"
+    return [match.start()
+            for match in re.finditer(alone, data, re.IGNORECASE)]
 
 
 def regular(path):

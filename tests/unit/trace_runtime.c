@@ -166,6 +166,7 @@ TEST(the_collector_was_seen_at_work)
     EXPECT(seen[TRI_TRACE_EV_heap] >= 2 * 6);
     EXPECT(seen[TRI_TRACE_EV_pacer] >= 6);
     EXPECT(seen[TRI_TRACE_EV_span_alloc] > 0);
+    EXPECT(seen[TRI_TRACE_EV_span_sweep] > 0);
 }
 
 TEST(goroutines_and_threads_were_seen)

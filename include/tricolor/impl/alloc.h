@@ -59,6 +59,15 @@ tri_zero(void *start, size_t bytes)
     last[3] = zero;
 }
 
+/* The lowest free slot, not zeroed.  In a section. */
+TRI_FORCED void *
+tri_slot_pop(struct tri_slot_cache *slots)
+{
+    uint64_t index = (uint64_t)__builtin_ctzll(slots->free);
+    slots->free &= slots->free - 1;
+    return (void *)(slots->base + index * slots->slot_bytes);
+}
+
 /* A zeroed slot of `kind`, of which the first `bytes` are to be used, or NULL
  * when the cache's word is empty (or there is no P: then it is empty too). */
 TRI_FORCED void *
@@ -66,15 +75,48 @@ tri_slot_take(uint32_t kind, size_t bytes)
 {
     tri_enter();
     struct tri_slot_cache *slots = &tri_local_cache()->slot[kind];
-    uint64_t free = slots->free;
-    if (TRI_UNLIKELY(free == 0)) {
+    if (TRI_UNLIKELY(slots->free == 0)) {
         tri_leave();
         return NULL;
     }
-    uint64_t index = (uint64_t)__builtin_ctzll(free);
-    void *object = (void *)(slots->base + index * slots->slot_bytes);
-    slots->free = free & (free - 1);
+    void *object = tri_slot_pop(slots);
     tri_zero(object, bytes);
+    tri_leave();
+    return object;
+}
+
+/*
+ * 0 < bytes < TRI_TINY_BYTES: a piece of the block in use, or the first of a
+ * new block, of which the one with more room is kept.  Blocks are zeroed as a
+ * whole when they are taken.  NULL when the cache's word is empty.
+ */
+TRI_FORCED void *
+tri_tiny_take(size_t bytes)
+{
+    uint32_t size = (uint32_t)bytes;
+    uint32_t align = size & -size; /* as objects of that size may need */
+    void *object = NULL;
+    tri_enter();
+    struct tri_pcache *cache = tri_local_cache();
+    uint32_t at = (cache->tiny_offset + align - 1) & -align;
+    if (at + size <= cache->tiny_limit) {
+        cache->tiny_offset = at + size;
+        cache->tiny_count++;
+        object = (void *)(cache->tiny_block + at);
+    } else {
+        struct tri_slot_cache *slots =
+            &cache->slot[tri_noscan_kind_by_words[TRI_TINY_BYTES / 8]];
+        if (TRI_LIKELY(slots->free != 0)) {
+            object = tri_slot_pop(slots);
+            tri_zero(object, TRI_TINY_BYTES);
+            cache->tiny_count++;
+            if (cache->tiny_limit == 0 || size < cache->tiny_offset) {
+                cache->tiny_block = (uintptr_t)object;
+                cache->tiny_offset = size;
+                cache->tiny_limit = TRI_TINY_BYTES;
+            }
+        }
+    }
     tri_leave();
     return object;
 }
@@ -98,6 +140,10 @@ tri_alloc_noscan(size_t bytes)
                    <= TRI_INLINE_BYTES_MAX - TRI_TINY_BYTES)) {
         uint32_t kind = tri_noscan_kind_by_words[(bytes + 7) / 8];
         void *object = tri_slot_take(kind, (bytes + 7) & ~(size_t)7);
+        if (TRI_LIKELY(object != NULL))
+            return object;
+    } else if (bytes != 0 && bytes < TRI_TINY_BYTES) {
+        void *object = tri_tiny_take(bytes);
         if (TRI_LIKELY(object != NULL))
             return object;
     }

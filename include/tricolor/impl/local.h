@@ -82,6 +82,13 @@ struct tri_slot_cache {
 /* The part of a P that inline code sees. */
 struct tri_pcache {
     struct tri_slot_cache slot[TRI_KIND_MAX];
+    /* Pointer-free objects below 16 bytes share a slot: the next one lies at
+     * tiny_block + tiny_offset, aligned, if it ends at tiny_limit or before
+     * (0: there is no block, or the slow path is to be taken). */
+    uintptr_t tiny_block;
+    uint32_t tiny_offset;
+    uint32_t tiny_limit;
+    uint64_t tiny_count; /* handed out, ever */
 };
 
 /*
