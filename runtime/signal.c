@@ -181,10 +181,11 @@ tri_signal_init(void)
 void
 tri_signal_send(struct tri_m *m)
 {
-    int error = tri_os_signal_thread(m->tid, STOP_SIGNAL);
+    int tid = tri_load_relaxed(&m->tid); /* M-5: the caller saw RUN */
+    int error = tri_os_signal_thread(tid, STOP_SIGNAL);
     /* It may have answered on its way out, and be gone (ATT-2). */
-    TRI_CHECK(error == 0 || error == -ESRCH, "no signal to thread %d: %d",
-              m->tid, error);
+    TRI_CHECK(error == 0 || error == -ESRCH, "no signal to thread %d: %d", tid,
+              error);
 }
 
 void
