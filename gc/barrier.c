@@ -96,6 +96,13 @@ tri_gc_shade_range(const void *start, size_t bytes)
     }
 }
 
+void
+tri_gc_scan_now(uintptr_t lo, uintptr_t hi)
+{
+    if (tri_gc_phase() != TRI_GC_OFF)
+        tri_mark_scan_conservative(lo, hi, &current()->work);
+}
+
 /* The copy itself, a word at a time where both sides allow it, so that a
  * marker never sees half a pointer. */
 static void

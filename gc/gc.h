@@ -77,6 +77,9 @@ void tri_gc_shade(const void *pointer);
  * copied.  No-op unless marking. */
 void tri_gc_shade_range(const void *start, size_t bytes);
 
+/* While marking: takes every word of the range for a root, now. */
+void tri_gc_scan_now(uintptr_t lo, uintptr_t hi);
+
 /* World stopped, the process is about to end: the heap and the cleanups, counted
  * by the collector, as the trace's last word on them. */
 void tri_gc_trace_end(void);

@@ -183,7 +183,7 @@ tri_signal_send(struct tri_m *m)
 {
     int tid = tri_load_relaxed(&m->tid); /* M-5: the caller saw RUN */
     int error = tri_os_signal_thread(tid, STOP_SIGNAL);
-    /* It may have answered on its way out, and be gone (ATT-2). */
+    /* It may have answered on its way out, and be gone (ATT-3). */
     TRI_CHECK(error == 0 || error == -ESRCH, "no signal to thread %d: %d", tid,
               error);
 }

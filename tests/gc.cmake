@@ -35,6 +35,23 @@ if(TARGET gc_graph)
                  ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
 endif()
 
+# Goroutines, channels, threads from outside, blocking calls: all at once.
+tri_test(gc_mix SOURCES stress/mix.c LABELS stress sanitize
+         TIMEOUT 180 PROCESSORS 2
+         ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
+if(TARGET gc_mix)
+    foreach(mood IN ITEMS gcstoptheworld=2 gcstress=random:9 schedfuzz=13
+                          sweep=eager asyncstop=0)
+        string(REGEX REPLACE "[=:]" "_" name "gc_mix_${mood}")
+        tri_add_test(${name}
+            COMMAND gc_mix --seconds 2 LABELS stress TIMEOUT 180 PROCESSORS 2
+            ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1,${mood})
+    endforeach()
+    tri_add_test(gc_mix_long COMMAND gc_mix --seconds 120
+                 LABELS stress long TIMEOUT 600 PROCESSORS 2
+                 ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
+endif()
+
 # gc_broken_X: the same program over a collector without one of its halves.  It
 # must die: a stress test that a broken collector survives proves nothing.
 function(tri_broken_collector what)
