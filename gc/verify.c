@@ -7,6 +7,13 @@
  * It keeps its own bits in tables of the same shape as the mark tables, off the
  * heap, mapped at first use and given back after each run, and its own stack,
  * which grows by doubling.
+ *
+ *   VERIFY-1  A word of a stack, a register or static data counts only if it is
+ *             the very address that an allocation returned, and no marked object
+ *             ends there; otherwise half an old word with a byte written over
+ *             it, and the end of an array, would pass for references.  What is
+ *             lost and only referred to by such words shows when it is used
+ *             (clobberfree), or when its address itself lies about.
  */
 #include "gc/verify.h"
 
@@ -104,12 +111,18 @@ report_white(const struct visit *visit, const struct tri_target *target)
 }
 
 /* A word of untyped memory counts only if it hits an allocated slot. */
-static TRI_NO_SANITIZE void
-push_if_object(uintptr_t word, uintptr_t from)
+static TRI_NO_SANITIZE bool
+hits_object(uintptr_t word)
 {
     struct tri_span *span = tri_span_of(word);
-    if (span != NULL
-        && tri_span_slot_allocated(span, tri_span_slot_index(span, word)))
+    return span != NULL
+        && tri_span_slot_allocated(span, tri_span_slot_index(span, word));
+}
+
+static void
+push_if_object(uintptr_t word, uintptr_t from)
+{
+    if (hits_object(word))
         push(word, from);
 }
 
@@ -177,12 +190,27 @@ drain(void)
     }
 }
 
+/* VERIFY-1. */
+static bool
+is_an_address(uintptr_t word)
+{
+    struct tri_target target;
+    if (!hits_object(word) || !tri_mark_resolve(word, &target))
+        return false;
+    if (tri_kinds[target.kind].scan == TRI_SCAN_HEADER)
+        return word == target.slot + 8;
+    return word == target.slot
+        && !(hits_object(word - 1) && tri_mark_is_marked(word - 1));
+}
+
 static void
 visit_range(uintptr_t lo, uintptr_t hi, void *unused)
 {
     (void)unused;
     for (uintptr_t at = lo; at + 8 <= hi; at += 8) {
-        push_if_object(read_word(at), at);
+        uintptr_t word = read_word(at);
+        if (is_an_address(word))
+            push(word, at);
         drain();
     }
 }

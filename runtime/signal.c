@@ -286,19 +286,6 @@ scan_context(ucontext_t *uc, scan_fn scan, void *arg)
 }
 #endif
 
-/*
- * The verifier (gccheckmark) comes after marking, with the world stopped, and
- * leaves the registers of a signal's frame out: caller-saved ones hold words
- * that no code will read again, which may have been loaded after their scan.
- * What is lost for good shows in memory too, in this pause or the next.
- */
-static bool
-verifying_registers(void)
-{
-    return tri_debug.gccheckmark != 0 && tri_debug.gcstoptheworld == 0
-        && tri_world_stopped();
-}
-
 uintptr_t
 tri_signal_scan(struct tri_m *m, struct tri_g *g, scan_fn scan, void *arg)
 {
@@ -307,8 +294,7 @@ tri_signal_scan(struct tri_m *m, struct tri_g *g, scan_fn scan, void *arg)
     };
     uintptr_t sp = m->stopped_sp;
     if (m->uc != NULL) {
-        if (!verifying_registers())
-            scan_context(m->uc, scan, arg);
+        scan_context(m->uc, scan, arg);
         sp = context_sp(m->uc) - RED_ZONE;
         if (sp >= m->alt_lo && sp < m->alt_hi) {
             /* It was in a handler of the program on the alternate stack; where
