@@ -26,6 +26,7 @@ tri_test(trace_check
         ${tools}/trace_check_cleanup.c
         ${tools}/trace_check_cycle.c
         ${tools}/trace_check_pairs.c
+        ${tools}/trace_check_whole.c
         ${tools}/trace_table.c
     LAYERS trace
     LABELS unit trace sanitize)
@@ -36,6 +37,7 @@ tri_test(trace_runtime
         ${tools}/trace_check_cleanup.c
         ${tools}/trace_check_cycle.c
         ${tools}/trace_check_pairs.c
+        ${tools}/trace_check_whole.c
         ${tools}/trace_table.c
     LAYERS runtime
     LABELS unit trace sanitize PROCESSORS 2)
