@@ -49,6 +49,7 @@ set(trace_objects $<TARGET_OBJECTS:tri_base> $<TARGET_OBJECTS:tri_trace>
     support/fake_local.c)
 if(JANSSON_FOUND)
     add_executable(trace_tool tools/trace_tool.c "${tools}/command.c"
+        "${tools}/output.c"
         ${tri_trace_tool_sources} ${trace_objects})
     target_link_libraries(trace_tool PRIVATE tri_flags PkgConfig::JANSSON
         ${tri_trace_tool_libraries} ${CMAKE_DL_LIBS})

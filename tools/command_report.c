@@ -8,7 +8,6 @@
  */
 #include "tools/report.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +20,7 @@
 
 #include "tools/command.h"
 #include "tools/json_text.h"
+#include "tools/output.h"
 #include "tools/run.h"
 
 #define ERROR_BYTES 512
@@ -169,9 +169,11 @@ write_until(FILE *out, const char *from, const char *place)
 static int
 write_page(const char *path, const json_t *data)
 {
-    FILE *out = fopen(path, "we");
-    if (out == NULL)
-        return -errno;
+    struct output_file file;
+    int error = output_open(&file, path);
+    if (error != 0)
+        return error;
+    FILE *out = file.out;
     const char *rest = write_until(out, report_html, "@STYLE@");
     fputs(report_css, out);
     rest = write_until(out, rest, "@DATA@");
@@ -179,10 +181,7 @@ write_page(const char *path, const json_t *data)
     rest = write_until(out, rest, "@SCRIPT@");
     fputs(report_js, out);
     fputs(rest, out);
-    int error = ferror(out) ? -EIO : 0;
-    if (fclose(out) != 0 && error == 0)
-        error = -errno;
-    return error;
+    return output_close(&file, true);
 }
 
 int
