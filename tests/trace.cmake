@@ -20,25 +20,20 @@ tri_add_test(lint_trace_can_fail LABELS lint
         "${CMAKE_CURRENT_SOURCE_DIR}/tools/trace_lint.py")
 
 set(tools "${PROJECT_SOURCE_DIR}/tools")
+set(checker
+    ${tools}/trace_check.c
+    ${tools}/trace_check_cleanup.c
+    ${tools}/trace_check_cycle.c
+    ${tools}/trace_check_pairs.c
+    ${tools}/trace_check_whole.c
+    ${tools}/trace_table.c)
 tri_test(trace_check
-    SOURCES unit/trace_check.c
-        ${tools}/trace_check.c
-        ${tools}/trace_check_cleanup.c
-        ${tools}/trace_check_cycle.c
-        ${tools}/trace_check_pairs.c
-        ${tools}/trace_check_whole.c
-        ${tools}/trace_table.c
+    SOURCES unit/trace_check.c ${checker}
     LAYERS trace
     LABELS unit trace sanitize)
 
 tri_test(trace_runtime
-    SOURCES unit/trace_runtime.c
-        ${tools}/trace_check.c
-        ${tools}/trace_check_cleanup.c
-        ${tools}/trace_check_cycle.c
-        ${tools}/trace_check_pairs.c
-        ${tools}/trace_check_whole.c
-        ${tools}/trace_table.c
+    SOURCES unit/trace_runtime.c ${checker}
     LAYERS runtime
     LABELS unit trace sanitize PROCESSORS 2)
 

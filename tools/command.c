@@ -151,6 +151,18 @@ command_option(int argc, char **argv, const char *shorts,
 }
 
 bool
+command_json_option(int argc, char **argv, bool *json)
+{
+    static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+                                             { 0 } };
+    int option;
+    *json = false;
+    while ((option = command_option(argc, argv, ":", options)) == 'j')
+        *json = true;
+    return option == -1;
+}
+
+bool
 parse_integer(const char *text, int64_t min, int64_t max, int64_t *value)
 {
     char *end;

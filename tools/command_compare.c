@@ -233,15 +233,9 @@ done:
 int
 command_compare(int argc, char **argv)
 {
-    static const struct option options[] = { { "json", no_argument, NULL, 'j' },
-                                             { 0 } };
-    bool as_json = false;
-    int option;
-    while ((option = command_option(argc, argv, ":", options)) != -1) {
-        if (option != 'j')
-            return COMMAND_USAGE;
-        as_json = true;
-    }
+    bool as_json;
+    if (!command_json_option(argc, argv, &as_json))
+        return COMMAND_USAGE;
     if (argc - optind != 2)
         return command_usage("compare",
                              "takes two files, A.json and B.json, "

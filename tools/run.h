@@ -15,6 +15,8 @@
 
 #include "bench/workloads/workload.h"
 
+struct json_t;
+
 #define RUN_SCHEMA "tricolor.run/1"
 
 /* --progress */
@@ -41,8 +43,10 @@ struct run_arguments {
 int run_once(const struct run_arguments *arguments);
 int run_repeat(const struct run_arguments *arguments);
 
+/* What every result begins with: which workload of which version, and how. */
+struct json_t *run_head_json(const struct run_arguments *arguments);
+
 /* Writes a result to --json and to --out; a status. */
-struct json_t;
 int run_write_result(const struct run_arguments *arguments,
                      const struct json_t *json);
 

@@ -92,12 +92,9 @@ main_goroutine(void *arg)
     return 0;
 }
 
-static json_t *
-result_json(struct run_state *state)
+json_t *
+run_head_json(const struct run_arguments *arguments)
 {
-    const struct run_arguments *arguments = state->arguments;
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
     json_t *json = json_object();
     json_object_set_new(json, "schema", json_string(RUN_SCHEMA));
     json_object_set_new(json, "version", json_string(tri_version()));
@@ -107,6 +104,16 @@ result_json(struct run_state *state)
         json, "params",
         run_params_json(arguments->workload, arguments->values));
     json_object_set_new(json, "seed", json_integer(arguments->seed));
+    return json;
+}
+
+static json_t *
+result_json(struct run_state *state)
+{
+    const struct run_arguments *arguments = state->arguments;
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    json_t *json = run_head_json(arguments);
     json_object_set_new(json, "config", state->config);
     json_object_set_new(json, "machine", machine_json());
     json_object_set_new(json, "start_unix_ns", json_integer(state->start_ns));

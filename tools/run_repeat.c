@@ -15,12 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <tricolor/tricolor.h>
-
 #include "tools/command.h"
 #include "tools/json_text.h"
 #include "tools/run.h"
-#include "tools/run_params.h"
 
 #define FIXED_ARGUMENTS 16 /* those that are not -p */
 #define ERROR_BYTES     512
@@ -130,15 +127,7 @@ run_number(const struct run_arguments *arguments, int64_t i, const char *parent,
 static json_t *
 together_json(const struct run_arguments *arguments, json_t *runs)
 {
-    json_t *json = json_object();
-    json_object_set_new(json, "schema", json_string(RUN_SCHEMA));
-    json_object_set_new(json, "version", json_string(tri_version()));
-    json_object_set_new(json, "workload",
-                        json_string(arguments->workload->name));
-    json_object_set_new(
-        json, "params",
-        run_params_json(arguments->workload, arguments->values));
-    json_object_set_new(json, "seed", json_integer(arguments->seed));
+    json_t *json = run_head_json(arguments);
     json_object_set(json, "runs", runs);
     return json;
 }

@@ -13,11 +13,6 @@
 #define ERROR_BYTES 512
 #define COMMAND     "trace check"
 
-static const struct option options[] = {
-    { "json", no_argument, NULL, 'j' },
-    { NULL, 0, NULL, 0 },
-};
-
 static bool
 feed(const struct trace_event *event, void *check)
 {
@@ -193,13 +188,9 @@ check_trace(const char *path, bool json)
 int
 trace_command_check(int argc, char **argv)
 {
-    bool json = false;
-    int option;
-    while ((option = command_option(argc, argv, ":", options)) != -1) {
-        if (option != 'j')
-            return COMMAND_USAGE;
-        json = true;
-    }
+    bool json;
+    if (!command_json_option(argc, argv, &json))
+        return COMMAND_USAGE;
     if (optind + 1 != argc)
         return command_usage(COMMAND,
                              "one trace, please: tricolor trace check TRACE");
