@@ -44,6 +44,7 @@ endfunction()
 tri_tools_script(tools_cli_usage cli_usage LABELS tools smoke)
 tri_tools_script(tools_run_json run_json LABELS tools smoke)
 tri_tools_script(tools_compare compare_files)
+tri_tools_script(tools_run_place run_place LABELS tools smoke sanitize)
 tri_tools_script(tools_report report_page)
 tri_tools_script(tools_guide guide
                  ARGS "${PROJECT_SOURCE_DIR}/docs/guide/getting-started.md")

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "bench/workloads/workload.h"
 #include "tools/output.h"
@@ -46,15 +47,26 @@ json_t *
 json_read_file(const char *path, char *error, size_t n)
 {
     FILE *in = fopen(path, "re");
+    struct stat there;
     if (in == NULL) {
         snprintf(error, n, "cannot read %s: %s", path, strerror(errno));
+        return NULL;
+    }
+    if (fstat(fileno(in), &there) == 0 && S_ISDIR(there.st_mode)) {
+        snprintf(error, n,
+                 "cannot read %s: it is a directory; name a file in it, as its "
+                 "run.json",
+                 path);
+        fclose(in);
         return NULL;
     }
     json_error_t where;
     json_t *json = json_loadf(in, 0, &where);
     if (json == NULL)
-        snprintf(error, n, "%s is not JSON: line %d: %s", path, where.line,
-                 where.text);
+        snprintf(error, n,
+                 "%s is not JSON: line %d: %s; make it again (tricolor run "
+                 "--json)",
+                 path, where.line, where.text);
     fclose(in);
     return json;
 }

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,6 +46,39 @@ output_end(int status)
                   "that reads them to the end",
                   why);
     return status == COMMAND_DONE ? COMMAND_ENVIRONMENT : status;
+}
+
+/* ---- places ---- */
+
+int
+output_refused(const char *command, const char *path, int error)
+{
+    return command_lacks(command,
+                         "cannot write %s: %s; name a file in a directory that "
+                         "is there, that you may write and that has room",
+                         path, strerror(-error));
+}
+
+int
+output_try(const char *path)
+{
+    struct stat there;
+    if (stat(path, &there) == 0 && S_ISDIR(there.st_mode))
+        return -EISDIR;
+    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode))
+        return access(path, W_OK) == 0 ? 0 : -errno;
+    struct output_file file;
+    int error = output_open(&file, path);
+    return error != 0 ? error : output_close(&file, false);
+}
+
+bool
+output_lock(const char *directory)
+{
+    /* Never closed: it ends with us, and with a guard that ends our recording.
+     * Where there are no locks, nobody is kept out. */
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
 }
 
 /* ---- drafts ---- */
@@ -112,8 +146,13 @@ output_close(struct output_file *file, bool keep)
 {
     errno = 0;
     int error = 0;
-    if (fflush(file->out) != 0 || ferror(file->out) != 0)
+    if (fflush(file->out) != 0 || ferror(file->out) != 0) {
+        /* The reason is gone if it was an earlier write; it goes anyway, so
+         * another one may ask. */
+        if (errno == 0 && fputc('\n', file->out) != EOF)
+            fflush(file->out);
         error = errno != 0 ? -errno : -EIO;
+    }
     if (fclose(file->out) != 0 && error == 0)
         error = -errno;
     if (file->draft != NULL) {

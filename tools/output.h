@@ -21,6 +21,15 @@ void output_begin(void);
  * COMMAND_ENVIRONMENT if it was COMMAND_DONE. */
 int output_end(int status);
 
+/* "cannot write PATH: ..." and how to mend it; COMMAND_ENVIRONMENT. */
+int output_refused(const char *command, const char *path, int error);
+
+/* Could the file be written?  0 or -errno; what is there stays as it is. */
+int output_try(const char *path);
+
+/* The directory is ours until we end; false: somebody else has it. */
+bool output_lock(const char *directory);
+
 struct output_file {
     FILE *out;
     const char *path;

@@ -17,6 +17,7 @@
 #include <tricolor/tricolor.h>
 
 #include "tools/command.h"
+#include "tools/interrupt.h"
 #include "tools/json_text.h"
 #include "tools/machine.h"
 #include "tools/run.h"
@@ -26,6 +27,7 @@
 #include "tools/trace_session.h"
 
 #define ERROR_BYTES 1024
+#define INTERRUPTED "tricolor run: interrupted: no result is written"
 
 /* What the main goroutine is given and leaves behind. */
 struct run_state {
@@ -140,23 +142,6 @@ trace_json(const struct trace_result *trace)
     return json;
 }
 
-int
-run_write_result(const struct run_arguments *arguments,
-                 const struct json_t *json)
-{
-    char *in_out = arguments->out ? run_path(arguments->out, "run.json") : NULL;
-    const char *const files[] = { arguments->json, in_out };
-    int status = COMMAND_DONE;
-    for (size_t i = 0; i < 2; i++) {
-        int error = files[i] != NULL ? json_write_file(json, files[i]) : 0;
-        if (error != 0)
-            status = command_lacks("run", "cannot write %s: %s", files[i],
-                                   strerror(-error));
-    }
-    free(in_out);
-    return status;
-}
-
 static void
 say_outcome(const struct run_state *state)
 {
@@ -196,7 +181,7 @@ run_traced(const struct run_arguments *arguments, struct trace_session *session,
         json_object_set_new(*json, "trace", trace_json(&trace));
     say_outcome(&state);
     if (lost)
-        return command_lacks("run", "the trace could not be completed");
+        return COMMAND_ENVIRONMENT; /* it has been said why */
     /* A run traces its own begin: none at all means that nobody listened. */
     if (session != NULL && trace.events == 0 && trace.discarded == 0)
         return command_lacks(
@@ -210,12 +195,9 @@ run_traced(const struct run_arguments *arguments, struct trace_session *session,
 int
 run_once(const struct run_arguments *arguments)
 {
-    if (arguments->out != NULL) {
-        int error = run_make_directory(arguments->out);
-        if (error != 0)
-            return command_lacks("run", "cannot make the directory %s: %s",
-                                 arguments->out, strerror(-error));
-    }
+    int status = run_prepare_place(arguments);
+    if (status != COMMAND_DONE)
+        return status;
     struct trace_session *session = NULL;
     if (arguments->trace) {
         char error[ERROR_BYTES];
@@ -227,7 +209,10 @@ run_once(const struct run_arguments *arguments)
             return command_lacks("run", "%s", error);
     }
     json_t *json = NULL;
-    int status = run_traced(arguments, session, &json);
+    interrupt_say(session != NULL ? INTERRUPTED "; the trace has what came "
+                                                "before\n"
+                                  : INTERRUPTED "\n");
+    status = run_traced(arguments, session, &json);
     if (json == NULL)
         return status;
     int written = run_write_result(arguments, json);

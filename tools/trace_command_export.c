@@ -11,8 +11,6 @@
 
 #define ERROR_BYTES 512
 #define COMMAND     "trace export"
-#define CANNOT_WRITE                                                           \
-    "cannot write %s: %s; name a file in a directory that is there and has room"
 
 static const struct option options[] = {
     { "to", required_argument, NULL, 't' },
@@ -62,12 +60,12 @@ export_to_file(const char *trace, size_t format, const char *path)
     struct output_file file;
     int error = output_open(&file, path);
     if (error != 0)
-        return command_lacks(COMMAND, CANNOT_WRITE, path, strerror(-error));
+        return output_refused(COMMAND, path, error);
     bool any;
     int status = export_events(trace, format, file.out, &any);
     error = output_close(&file, any);
     if (error != 0)
-        return command_lacks(COMMAND, CANNOT_WRITE, path, strerror(-error));
+        return output_refused(COMMAND, path, error);
     return status;
 }
 

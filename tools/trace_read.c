@@ -18,6 +18,9 @@
 #include "tools/trace_events.h"
 #include "tools/trace_files.h"
 
+#define NAME_A_TRACE                                                           \
+    "name the directory of a recording, as DIR/trace is of `tricolor run "     \
+    "--trace --out DIR`"
 #define TRACES_MAX     64
 #define MISSING_BYTES  512
 #define METADATA_MAGIC UINT32_C(0x75d11d57)
@@ -452,21 +455,24 @@ trace_read(const char *path,
     bt_logging_set_global_level(BT_LOGGING_LEVEL_NONE);
     error[0] = '\0';
     if (nftw(path, find_metadata, 16, FTW_PHYS) != 0) {
-        snprintf(error, n, "%s: %s", path, strerror(errno));
+        snprintf(error, n, "cannot read '%s': %s; " NAME_A_TRACE, path,
+                 strerror(errno));
         forget_found();
         return -ENOENT;
     }
     if (found_count == 0) {
-        snprintf(error, n,
-                 "there is no trace in %s: no file called metadata below it",
-                 path);
+        snprintf(
+            error, n,
+            "there is no trace in '%s' (no file called metadata); " NAME_A_TRACE,
+            path);
         return -ENOENT;
     }
     for (size_t i = 0; i < found_count; i++) {
         if (!metadata_whole(found[i])) {
             snprintf(error, n,
-                     "the trace is damaged or cut off: its file "
-                     "metadata is not whole");
+                     "the trace is damaged or cut off: %s/metadata is not "
+                     "whole; copy the whole trace again, or record again",
+                     found[i]);
             result->truncated = true;
             forget_found();
             return -EIO;
@@ -484,7 +490,8 @@ trace_read(const char *path,
     }
     if (status == 0 && reader.mismatch != NULL) {
         snprintf(error, n,
-                 "the trace is from another version of the library (%s)",
+                 "the trace is from another version of the library (%s): "
+                 "read it with the tricolor of that version",
                  reader.mismatch);
         return -EIO;
     }

@@ -62,6 +62,13 @@ WRONG = [
     (["compare", "a.json"], ["two files"]),
     (["compare", "/no/a.json", "/no/b.json"], ["/no/a.json"]),
     (["doctor", "now"], ["now"]),
+    (["trace"], ["which command"]),
+    (["trace", "chek", "x"], ["'chek'", "'check'"]),
+    (["trace", "check", ""], ["''", "name the directory"]),
+    (["trace", "check", "/usr/share/common-licenses"],
+     ["there is no trace in", "name the directory"]),
+    (["trace", "check", "x", "y"], ["one trace"]),
+    (["trace", "export", "x"], ["--to what"]),
 ]
 
 RIGHT = [["--help"], ["--version"], ["list"], ["list", "--json"],

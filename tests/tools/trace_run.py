@@ -145,10 +145,30 @@ def late_session(folder):
         sys.exit(f"the late session left {report}")
 
 
+def interrupted_run(folder):
+    """Its session ends with it, and it says what there is."""
+    out = os.path.join(folder, "interrupted")
+    child = subprocess.Popen([TRICOLOR, "run", "index", "-p", f"dir={DIR}",
+                              "-p", "rounds=1000000", "--trace", "--out", out],
+                             stdout=subprocess.DEVNULL, text=True,
+                             stderr=subprocess.PIPE, start_new_session=True)
+    time.sleep(2)
+    os.killpg(child.pid, signal.SIGINT)
+    said = child.communicate(timeout=60)[1]
+    # The guard has the lock until the session is gone.
+    run("flock", out, "true")
+    if "interrupted" not in said or child.returncode != -signal.SIGINT \
+            or "tricolor-%d-" % child.pid in run("lttng", "list").stdout \
+            or os.listdir(out) != ["trace"]:
+        sys.exit(f"interrupted, it left {os.listdir(out)} and said {said}")
+    expect_only("CHK-14", "has no runtime_end", check(f"{out}/trace", 1))
+
+
 with tempfile.TemporaryDirectory() as place:
     for procs in (1, 2, 8):
         whole_run(place, procs, "core")
     whole_run(place, 2, "all")
     killed_run(place)
     late_session(place)
+    interrupted_run(place)
 print("the traces agree with the runs")
