@@ -172,11 +172,14 @@ run_traced(const struct run_arguments *arguments, struct trace_session *session,
     bool lost = false;
     if (session != NULL && trace_session_stop(session, &trace) != 0)
         lost = true;
-    if (!state.started)
-        return returned == 2 ? COMMAND_USAGE : COMMAND_ENVIRONMENT;
-    if (state.error != 0)
+    json_t *result = result_json(&state); /* takes what the state holds */
+    if (!state.started || state.error != 0) {
+        json_decref(result);
+        if (!state.started && returned != 2)
+            return COMMAND_ENVIRONMENT;
         return COMMAND_USAGE; /* the workload said what it could not do */
-    *json = result_json(&state);
+    }
+    *json = result;
     if (session != NULL)
         json_object_set_new(*json, "trace", trace_json(&trace));
     say_outcome(&state);
