@@ -44,6 +44,7 @@ endfunction()
 tri_tools_script(tools_cli_usage cli_usage LABELS tools smoke)
 tri_tools_script(tools_run_json run_json LABELS tools smoke)
 tri_tools_script(tools_compare compare_files)
+tri_tools_script(tools_run_place run_place LABELS tools smoke sanitize)
 tri_tools_script(tools_report report_page)
 tri_tools_script(tools_guide guide
                  ARGS "${PROJECT_SOURCE_DIR}/docs/guide/getting-started.md")
@@ -72,6 +73,11 @@ foreach(mood IN ITEMS gccheckmark=1 gcstoptheworld=1 gcstoptheworld=2
                      ARGS ${licenses} --debug ${mood} -p rounds=3
                      LABELS tools TIMEOUT 300)
 endforeach()
+# Not with a sanitizer, whose shadow memory no such limit leaves room for.
+if(NOT TRI_SANITIZE)
+    tri_tools_script(index_address_space address_space ARGS ${licenses}
+                     LABELS tools smoke)
+endif()
 # Few descriptors: the collector is what gives them back.
 tri_tools_script(index_few_descriptors index_matches_pipeline
                  ARGS nasty -p max_open=8 -p close_early=0 TIMEOUT 300)

@@ -20,23 +20,20 @@ tri_add_test(lint_trace_can_fail LABELS lint
         "${CMAKE_CURRENT_SOURCE_DIR}/tools/trace_lint.py")
 
 set(tools "${PROJECT_SOURCE_DIR}/tools")
+set(checker
+    ${tools}/trace_check.c
+    ${tools}/trace_check_cleanup.c
+    ${tools}/trace_check_cycle.c
+    ${tools}/trace_check_pairs.c
+    ${tools}/trace_check_whole.c
+    ${tools}/trace_table.c)
 tri_test(trace_check
-    SOURCES unit/trace_check.c
-        ${tools}/trace_check.c
-        ${tools}/trace_check_cleanup.c
-        ${tools}/trace_check_cycle.c
-        ${tools}/trace_check_pairs.c
-        ${tools}/trace_table.c
+    SOURCES unit/trace_check.c ${checker}
     LAYERS trace
     LABELS unit trace sanitize)
 
 tri_test(trace_runtime
-    SOURCES unit/trace_runtime.c
-        ${tools}/trace_check.c
-        ${tools}/trace_check_cleanup.c
-        ${tools}/trace_check_cycle.c
-        ${tools}/trace_check_pairs.c
-        ${tools}/trace_table.c
+    SOURCES unit/trace_runtime.c ${checker}
     LAYERS runtime
     LABELS unit trace sanitize PROCESSORS 2)
 
@@ -47,6 +44,7 @@ set(trace_objects $<TARGET_OBJECTS:tri_base> $<TARGET_OBJECTS:tri_trace>
     support/fake_local.c)
 if(JANSSON_FOUND)
     add_executable(trace_tool tools/trace_tool.c "${tools}/command.c"
+        "${tools}/output.c"
         ${tri_trace_tool_sources} ${trace_objects})
     target_link_libraries(trace_tool PRIVATE tri_flags PkgConfig::JANSSON
         ${tri_trace_tool_libraries} ${CMAKE_DL_LIBS})

@@ -131,14 +131,35 @@ command_option(int argc, char **argv, const char *shorts,
 {
     opterr = 0;
     optopt = 0;
-    int value = getopt_long(argc, argv, shorts, options, NULL);
+    int which = -1;
+    int value = getopt_long(argc, argv, shorts, options, &which);
     if (value == ':') {
         command_usage(argv[0], "option '%s' needs a value", argv[optind - 1]);
         return '?';
     }
     if (value == '?')
         refuse(argv, options);
+    if (value != -1 && value != '?' && optarg != NULL && *optarg == '\0') {
+        if (which >= 0)
+            command_usage(argv[0], "the value of option '--%s' is empty",
+                          options[which].name);
+        else
+            command_usage(argv[0], "the value of option '-%c' is empty", value);
+        return '?';
+    }
     return value;
+}
+
+bool
+command_json_option(int argc, char **argv, bool *json)
+{
+    static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+                                             { 0 } };
+    int option;
+    *json = false;
+    while ((option = command_option(argc, argv, ":", options)) == 'j')
+        *json = true;
+    return option == -1;
 }
 
 bool

@@ -51,6 +51,9 @@ int command_unknown(const char *command, const char *what, const char *given,
 int command_option(int argc, char **argv, const char *shorts,
                    const struct option *options);
 
+/* The options of a command whose only one is --json; false after a complaint. */
+bool command_json_option(int argc, char **argv, bool *json);
+
 /* The name with the fewest edits from `given`; NULL when count is 0. */
 const char *nearest_name(const char *given, const char *const *names,
                          size_t count);

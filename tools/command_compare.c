@@ -15,6 +15,8 @@
 #include "tools/bootstrap.h"
 #include "tools/command.h"
 #include "tools/json_text.h"
+#include "tools/run.h"
+#include "tools/run_result.h"
 
 #define ERROR_BYTES 512
 
@@ -81,30 +83,30 @@ read_samples(const char *path, json_t **file, const char **workload)
         command_usage("compare", "%s", error);
         return NULL;
     }
-    json_t *samples = new_samples();
     const json_t *runs = json_object_get(*file, "runs");
     const json_t *benchmarks = json_object_get(*file, "benchmarks");
-    const char *schema = json_string_value(json_object_get(*file, "schema"));
+    bool ours = json_object_get(*file, "schema") != NULL;
+    if (!ours && !json_is_array(benchmarks)) {
+        command_usage("compare",
+                      "%s is neither a run.json (schema " RUN_SCHEMA
+                      ") nor google-benchmark's output; name what tricolor run "
+                      "--json or tricolor bench --benchmark_out wrote",
+                      path);
+        return NULL;
+    }
+    if (ours && !run_result_is_one(*file, path, error, sizeof(error))) {
+        command_usage("compare", "%s", error);
+        return NULL;
+    }
+    json_t *samples = new_samples();
     size_t i;
     json_t *entry;
     *workload = json_string_value(json_object_get(*file, "workload"));
-    if (schema != NULL && strcmp(schema, "tricolor.run/1") == 0) {
-        if (runs == NULL)
-            add_run(samples, *file);
-        json_array_foreach(runs, i, entry) add_run(samples, entry);
-    } else if (json_is_array(benchmarks)) {
-        json_array_foreach(benchmarks, i, entry)
-        {
-            add_benchmark(samples, entry);
-        }
-    } else {
-        command_usage("compare",
-                      "%s is neither a run.json (schema tricolor.run/1) nor "
-                      "google-benchmark's output",
-                      path);
-        json_decref(samples);
-        return NULL;
-    }
+    if (ours && runs == NULL)
+        add_run(samples, *file);
+    json_array_foreach(ours ? runs : NULL, i, entry) add_run(samples, entry);
+    json_array_foreach(ours ? NULL : benchmarks, i, entry)
+        add_benchmark(samples, entry);
     return samples;
 }
 
@@ -170,27 +172,24 @@ ratio_json(const char *name, const struct ratio *ratio)
     return json;
 }
 
-/* Everything both have; how many there were. */
-static size_t
+/* Everything both have, which is added to `list`. */
+static void
 compare_all(const json_t *a, json_t *b, json_t *list, bool print)
 {
-    size_t count = 0;
     const char *name;
     json_t *b_list;
-    if (print)
-        printf("%-44s %14s %14s %8s  %s\n", "median of", "A", "B", "B/A",
-               "95 % interval");
     json_object_foreach(b, name, b_list)
     {
         struct ratio ratio;
         if (!compare_lists(json_object_get(a, name), b_list, &ratio))
             continue;
-        count++;
+        if (print && json_array_size(list) == 0)
+            printf("%-44s %14s %14s %8s  %s\n", "median of", "A", "B", "B/A",
+                   "95 % interval");
         if (print)
             print_ratio(name, &ratio);
         json_array_append_new(list, ratio_json(name, &ratio));
     }
-    return count;
 }
 
 static int
@@ -212,8 +211,12 @@ compare_files(const char *a_path, const char *b_path, bool as_json)
                       b_workload);
         goto done;
     }
-    if (compare_all(a, b, list, !as_json) == 0) {
-        command_usage("compare", "the two files have nothing in common");
+    compare_all(a, b, list, !as_json);
+    if (json_array_size(list) == 0) {
+        command_usage("compare",
+                      "%s and %s have nothing in common: compare two runs of "
+                      "one workload, or two of the same benchmarks",
+                      a_path, b_path);
         goto done;
     }
     if (as_json) {
@@ -233,15 +236,9 @@ done:
 int
 command_compare(int argc, char **argv)
 {
-    static const struct option options[] = { { "json", no_argument, NULL, 'j' },
-                                             { 0 } };
-    bool as_json = false;
-    int option;
-    while ((option = command_option(argc, argv, ":", options)) != -1) {
-        if (option != 'j')
-            return COMMAND_USAGE;
-        as_json = true;
-    }
+    bool as_json;
+    if (!command_json_option(argc, argv, &as_json))
+        return COMMAND_USAGE;
     if (argc - optind != 2)
         return command_usage("compare",
                              "takes two files, A.json and B.json, "

@@ -315,15 +315,9 @@ print_report(const char *name, const struct report *report)
 int
 command_doctor(int argc, char **argv)
 {
-    static const struct option options[] = { { "json", no_argument, NULL, 'j' },
-                                             { 0 } };
-    bool as_json = false;
-    int option;
-    while ((option = command_option(argc, argv, ":", options)) != -1) {
-        if (option != 'j')
-            return COMMAND_USAGE;
-        as_json = true;
-    }
+    bool as_json;
+    if (!command_json_option(argc, argv, &as_json))
+        return COMMAND_USAGE;
     if (optind < argc)
         return command_usage("doctor", "takes no argument, but got '%s'",
                              argv[optind]);

@@ -63,15 +63,9 @@ print_json(void)
 int
 command_list(int argc, char **argv)
 {
-    static const struct option options[] = { { "json", no_argument, NULL, 'j' },
-                                             { 0 } };
-    bool json = false;
-    int option;
-    while ((option = command_option(argc, argv, ":", options)) != -1) {
-        if (option != 'j')
-            return COMMAND_USAGE;
-        json = true;
-    }
+    bool json;
+    if (!command_json_option(argc, argv, &json))
+        return COMMAND_USAGE;
     if (optind < argc)
         return command_usage("list", "takes no argument, but got '%s'",
                              argv[optind]);

@@ -8,7 +8,6 @@
  */
 #include "tools/report.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +20,9 @@
 
 #include "tools/command.h"
 #include "tools/json_text.h"
+#include "tools/output.h"
 #include "tools/run.h"
+#include "tools/run_result.h"
 
 #define ERROR_BYTES 512
 #define DATE_BYTES  64
@@ -34,7 +35,8 @@ note(json_t *notes, const char *text)
     json_array_append_new(notes, json_text(text, strlen(text)));
 }
 
-/* The trace of one run, where it says it has one or a folder says so. */
+/* The trace of one run, where it says it has one; a folder of that name may be
+ * of an earlier run. */
 static void
 add_trace(json_t *entry, const char *directory, const json_t *run,
           json_t *notes)
@@ -43,17 +45,17 @@ add_trace(json_t *entry, const char *directory, const json_t *run,
     const char *name = json_string_value(json_object_get(stated, "path"));
     char *path = run_path(directory, name != NULL ? name : "trace");
     struct stat status;
-    if (stat(path, &status) == 0) {
+    if (stated == NULL) {
+        note(notes, "The run was not traced (tricolor run --trace): what is "
+                    "drawn over time comes from samples.");
+    } else if (stat(path, &status) == 0) {
         int64_t origin =
             json_integer_value(json_object_get(run, "start_unix_ns"));
         json_t *trace = report_trace_json(path, origin, notes);
         if (trace != NULL)
             json_object_set_new(entry, "trace", trace);
-    } else if (stated != NULL) {
-        note(notes, "The run was traced, but its trace is not there.");
     } else {
-        note(notes, "The run was not traced (tricolor run --trace): what is "
-                    "drawn over time comes from samples.");
+        note(notes, "The run was traced, but its trace is not there.");
     }
     free(path);
 }
@@ -89,14 +91,11 @@ add_directory(json_t *runs, const char *directory)
     char error[ERROR_BYTES];
     char *file = run_path(directory, "run.json");
     json_t *json = json_read_file(file, error, sizeof(error));
-    free(file);
-    const char *schema = json_string_value(json_object_get(json, "schema"));
-    if (json != NULL && (schema == NULL || strcmp(schema, RUN_SCHEMA) != 0)) {
-        snprintf(error, sizeof(error),
-                 "%s/run.json is not of the schema " RUN_SCHEMA, directory);
+    if (json != NULL && !run_result_is_one(json, file, error, sizeof(error))) {
         json_decref(json);
         json = NULL;
     }
+    free(file);
     if (json == NULL) {
         add_nothing(runs, directory, error);
         fprintf(stderr, "tricolor report: %s\n", error);
@@ -169,9 +168,11 @@ write_until(FILE *out, const char *from, const char *place)
 static int
 write_page(const char *path, const json_t *data)
 {
-    FILE *out = fopen(path, "we");
-    if (out == NULL)
-        return -errno;
+    struct output_file file;
+    int error = output_open(&file, path);
+    if (error != 0)
+        return error;
+    FILE *out = file.out;
     const char *rest = write_until(out, report_html, "@STYLE@");
     fputs(report_css, out);
     rest = write_until(out, rest, "@DATA@");
@@ -179,10 +180,7 @@ write_page(const char *path, const json_t *data)
     rest = write_until(out, rest, "@SCRIPT@");
     fputs(report_js, out);
     fputs(rest, out);
-    int error = ferror(out) ? -EIO : 0;
-    if (fclose(out) != 0 && error == 0)
-        error = -errno;
-    return error;
+    return output_close(&file, true);
 }
 
 int
@@ -204,7 +202,10 @@ command_report(int argc, char **argv)
     for (int i = optind; i < argc; i++) {
         struct stat status;
         if (stat(argv[i], &status) != 0 || !S_ISDIR(status.st_mode))
-            return command_usage("report", "'%s' is not a directory", argv[i]);
+            return command_usage("report",
+                                 "'%s' is not a directory; give the directory "
+                                 "that `tricolor run --out` filled",
+                                 argv[i]);
     }
     char *in_run = run_path(argv[optind], "report.html");
     bool any;
@@ -214,8 +215,7 @@ command_report(int argc, char **argv)
     int status = any ? COMMAND_DONE : COMMAND_FAILED;
     if (error != 0)
         status =
-            command_lacks("report", "cannot write %s: %s",
-                          output != NULL ? output : in_run, strerror(-error));
+            output_refused("report", output != NULL ? output : in_run, error);
     else
         printf("%s\n", output != NULL ? output : in_run);
     free(in_run);

@@ -6,11 +6,9 @@
  * flag sets the environment variable, and the library reads that.  It is asked
  * to here, before anything starts, so that its complaint comes first.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/option.h"
 #include "tools/command.h"
@@ -210,40 +208,6 @@ check_together(struct run_arguments *arguments)
     arguments->values = run_params_parse(arguments->workload, arguments->pairs,
                                          arguments->pair_count);
     return arguments->values != NULL ? COMMAND_DONE : COMMAND_USAGE;
-}
-
-int
-run_make_directory(const char *path)
-{
-    char *copy = strdup(path);
-    if (copy == NULL)
-        abort();
-    int error = 0;
-    for (char *at = copy + 1; error == 0; at++) {
-        if (*at != '/' && *at != '\0')
-            continue;
-        char end = *at;
-        *at = '\0';
-        if (mkdir(copy, 0777) != 0 && errno != EEXIST)
-            error = -errno;
-        *at = end;
-        if (end == '\0')
-            break;
-    }
-    free(copy);
-    struct stat status;
-    if (error == 0 && stat(path, &status) == 0 && !S_ISDIR(status.st_mode))
-        error = -ENOTDIR;
-    return error;
-}
-
-char *
-run_path(const char *directory, const char *name)
-{
-    char *path;
-    if (asprintf(&path, "%s/%s", directory, name) < 0)
-        abort();
-    return path;
 }
 
 int

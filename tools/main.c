@@ -8,6 +8,7 @@
 #include <tricolor/tricolor.h>
 
 #include "tools/command.h"
+#include "tools/output.h"
 #include "tools/trace_main.h"
 
 static const struct sub_command {
@@ -47,8 +48,8 @@ print_help(FILE *out)
           out);
 }
 
-int
-main(int argc, char **argv)
+static int
+find_and_run(int argc, char **argv)
 {
     if (argc < 2) {
         return command_usage("", "which command? One of list, run, report, "
@@ -71,4 +72,11 @@ main(int argc, char **argv)
             return sub_commands[i].run(argc - 1, argv + 1);
     }
     return command_unknown("", "command", name, names, SUB_COMMANDS);
+}
+
+int
+main(int argc, char **argv)
+{
+    output_begin();
+    return output_end(find_and_run(argc, argv));
 }

@@ -7,7 +7,6 @@
  * workload has returned, while the runtime still stands; the trace is closed
  * after tri_main, when nothing emits any more; run.json is written last.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include <tricolor/tricolor.h>
 
 #include "tools/command.h"
+#include "tools/interrupt.h"
 #include "tools/json_text.h"
 #include "tools/machine.h"
 #include "tools/run.h"
@@ -27,6 +27,7 @@
 #include "tools/trace_session.h"
 
 #define ERROR_BYTES 1024
+#define INTERRUPTED "tricolor run: interrupted: no result is written"
 
 /* What the main goroutine is given and leaves behind. */
 struct run_state {
@@ -93,12 +94,9 @@ main_goroutine(void *arg)
     return 0;
 }
 
-static json_t *
-result_json(struct run_state *state)
+json_t *
+run_head_json(const struct run_arguments *arguments)
 {
-    const struct run_arguments *arguments = state->arguments;
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
     json_t *json = json_object();
     json_object_set_new(json, "schema", json_string(RUN_SCHEMA));
     json_object_set_new(json, "version", json_string(tri_version()));
@@ -108,6 +106,16 @@ result_json(struct run_state *state)
         json, "params",
         run_params_json(arguments->workload, arguments->values));
     json_object_set_new(json, "seed", json_integer(arguments->seed));
+    return json;
+}
+
+static json_t *
+result_json(struct run_state *state)
+{
+    const struct run_arguments *arguments = state->arguments;
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    json_t *json = run_head_json(arguments);
     json_object_set_new(json, "config", state->config);
     json_object_set_new(json, "machine", machine_json());
     json_object_set_new(json, "start_unix_ns", json_integer(state->start_ns));
@@ -132,23 +140,6 @@ trace_json(const struct trace_result *trace)
     json_object_set_new(json, "discarded",
                         json_integer((json_int_t)trace->discarded));
     return json;
-}
-
-int
-run_write_result(const struct run_arguments *arguments,
-                 const struct json_t *json)
-{
-    char *in_out = arguments->out ? run_path(arguments->out, "run.json") : NULL;
-    const char *const files[] = { arguments->json, in_out };
-    int status = COMMAND_DONE;
-    for (size_t i = 0; i < 2; i++) {
-        int error = files[i] != NULL ? json_write_file(json, files[i]) : 0;
-        if (error != 0)
-            status = command_lacks("run", "cannot write %s: %s", files[i],
-                                   strerror(-error));
-    }
-    free(in_out);
-    return status;
 }
 
 static void
@@ -181,18 +172,19 @@ run_traced(const struct run_arguments *arguments, struct trace_session *session,
     bool lost = false;
     if (session != NULL && trace_session_stop(session, &trace) != 0)
         lost = true;
-    if (!state.started)
-        return returned == 2 ? COMMAND_USAGE : COMMAND_ENVIRONMENT;
-    bool unsaid = fflush(stdout) != 0 || ferror(stdout) != 0;
-    int why = errno;
-    if (state.error != 0)
+    json_t *result = result_json(&state); /* takes what the state holds */
+    if (!state.started || state.error != 0) {
+        json_decref(result);
+        if (!state.started && returned != 2)
+            return COMMAND_ENVIRONMENT;
         return COMMAND_USAGE; /* the workload said what it could not do */
-    *json = result_json(&state);
+    }
+    *json = result;
     if (session != NULL)
         json_object_set_new(*json, "trace", trace_json(&trace));
     say_outcome(&state);
     if (lost)
-        return command_lacks("run", "the trace could not be completed");
+        return COMMAND_ENVIRONMENT; /* it has been said why */
     /* A run traces its own begin: none at all means that nobody listened. */
     if (session != NULL && trace.events == 0 && trace.discarded == 0)
         return command_lacks(
@@ -200,23 +192,15 @@ run_traced(const struct run_arguments *arguments, struct trace_session *session,
                    "beside this program or the library, or is of another "
                    "version; build it (it needs liblttng-ust-dev), or name it "
                    "in TRI_LTTNG_PROVIDER");
-    if (unsaid)
-        return command_lacks("run",
-                             "the results could not be written to "
-                             "standard output: %s",
-                             strerror(why));
     return state.result.failed ? COMMAND_FAILED : COMMAND_DONE;
 }
 
 int
 run_once(const struct run_arguments *arguments)
 {
-    if (arguments->out != NULL) {
-        int error = run_make_directory(arguments->out);
-        if (error != 0)
-            return command_lacks("run", "cannot make the directory %s: %s",
-                                 arguments->out, strerror(-error));
-    }
+    int status = run_prepare_place(arguments);
+    if (status != COMMAND_DONE)
+        return status;
     struct trace_session *session = NULL;
     if (arguments->trace) {
         char error[ERROR_BYTES];
@@ -228,7 +212,10 @@ run_once(const struct run_arguments *arguments)
             return command_lacks("run", "%s", error);
     }
     json_t *json = NULL;
-    int status = run_traced(arguments, session, &json);
+    interrupt_say(session != NULL ? INTERRUPTED "; the trace has what came "
+                                                "before\n"
+                                  : INTERRUPTED "\n");
+    status = run_traced(arguments, session, &json);
     if (json == NULL)
         return status;
     int written = run_write_result(arguments, json);

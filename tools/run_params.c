@@ -40,6 +40,11 @@ set_value(const struct workload_param *param, struct workload_values *values,
         command_usage("run", "parameter '%s' is given twice", param->name);
         return false;
     }
+    if (*text == '\0') {
+        command_usage("run", "parameter '%s' is empty; give -p %s=...: %s",
+                      param->name, param->name, param->help);
+        return false;
+    }
     if (param->type == WORKLOAD_INT
         && !parse_integer(text, param->min, param->max, &values->number)) {
         command_usage("run",

@@ -15,12 +15,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <tricolor/tricolor.h>
-
 #include "tools/command.h"
+#include "tools/interrupt.h"
 #include "tools/json_text.h"
 #include "tools/run.h"
-#include "tools/run_params.h"
 
 #define FIXED_ARGUMENTS 16 /* those that are not -p */
 #define ERROR_BYTES     512
@@ -82,12 +80,16 @@ run_child(char **argv, bool quiet)
         _exit(COMMAND_ENVIRONMENT);
     }
     int ended;
+    interrupt_pass_on(child);
     while (waitpid(child, &ended, 0) < 0)
         if (errno != EINTR)
             return COMMAND_ENVIRONMENT;
+    interrupt_pass_on(0);
     if (WIFEXITED(ended))
         return WEXITSTATUS(ended);
-    fprintf(stderr, "tricolor run: a run died of signal %d\n", WTERMSIG(ended));
+    if (interrupt_noted() == 0)
+        fprintf(stderr, "tricolor run: a run died of signal %d\n",
+                WTERMSIG(ended));
     return COMMAND_FAILED;
 }
 
@@ -130,44 +132,69 @@ run_number(const struct run_arguments *arguments, int64_t i, const char *parent,
 static json_t *
 together_json(const struct run_arguments *arguments, json_t *runs)
 {
-    json_t *json = json_object();
-    json_object_set_new(json, "schema", json_string(RUN_SCHEMA));
-    json_object_set_new(json, "version", json_string(tri_version()));
-    json_object_set_new(json, "workload",
-                        json_string(arguments->workload->name));
-    json_object_set_new(
-        json, "params",
-        run_params_json(arguments->workload, arguments->values));
-    json_object_set_new(json, "seed", json_integer(arguments->seed));
+    json_t *json = run_head_json(arguments);
     json_object_set(json, "runs", runs);
     return json;
 }
 
-int
-run_repeat(const struct run_arguments *arguments)
+/* All of them, up to one that makes the next useless; the worst status. */
+static int
+run_all(const struct run_arguments *arguments, const char *parent, json_t *runs)
 {
-    char draft[] = "/tmp/tricolor-run-XXXXXX";
-    const char *parent = arguments->out;
-    if (parent == NULL)
-        parent = mkdtemp(draft);
-    int error = parent == NULL ? -errno : run_make_directory(parent);
-    if (error != 0)
-        return command_lacks("run", "cannot make a directory for the runs: %s",
-                             strerror(-error));
-    json_t *runs = json_array();
     int status = COMMAND_DONE;
-    for (int64_t i = 0; i < arguments->repeat; i++) {
+    for (int64_t i = 0; i < arguments->repeat && interrupt_noted() == 0; i++) {
         int ended = run_number(arguments, i, parent, runs);
         if (ended > status)
             status = ended;
         if (ended == COMMAND_USAGE || ended == COMMAND_ENVIRONMENT)
             break; /* it would not do any better next time */
     }
-    json_t *json = together_json(arguments, runs);
-    int written = run_write_result(arguments, json);
-    json_decref(json);
+    return status;
+}
+
+/* NULL after a complaint. */
+static const char *
+place_of_runs(const struct run_arguments *arguments, char *draft)
+{
+    if (run_prepare_place(arguments) != COMMAND_DONE)
+        return NULL;
+    if (arguments->out != NULL)
+        return arguments->out;
+    if (mkdtemp(draft) != NULL)
+        return draft;
+    command_lacks("run",
+                  "cannot make a directory for the runs below /tmp: %s; name "
+                  "one with --out",
+                  strerror(errno));
+    return NULL;
+}
+
+int
+run_repeat(const struct run_arguments *arguments)
+{
+    char draft[] = "/tmp/tricolor-run-XXXXXX";
+    const char *parent = place_of_runs(arguments, draft);
+    if (parent == NULL)
+        return COMMAND_ENVIRONMENT;
+    interrupt_note();
+    json_t *runs = json_array();
+    int status = run_all(arguments, parent, runs);
+    size_t done = json_array_size(runs);
+    int written = COMMAND_DONE;
+    if (interrupt_noted() == 0) {
+        json_t *json = together_json(arguments, runs);
+        written = run_write_result(arguments, json);
+        json_decref(json);
+    }
     json_decref(runs);
     if (arguments->out == NULL)
         rmdir(parent);
+    if (interrupt_noted() != 0) {
+        fprintf(stderr,
+                "tricolor run: interrupted after %zu of %" PRId64
+                " runs: there is no result of all together\n",
+                done, arguments->repeat);
+        interrupt_end();
+    }
     return status != COMMAND_DONE ? status : written;
 }

@@ -5,12 +5,14 @@
 #include "tools/run_result.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <tricolor/tricolor.h>
 
 #include "tools/json_text.h"
+#include "tools/run.h"
 
 #define BUCKETS_MAX 1024
 #define VALUE_BYTES 256
@@ -180,4 +182,28 @@ run_config_json(void)
             json_object_set_new(json, name, json_text(value, strlen(value)));
     }
     return json;
+}
+
+bool
+run_result_is_one(const json_t *json, const char *path, char *error, size_t n)
+{
+    const char *schema = json_string_value(json_object_get(json, "schema"));
+    const json_t *runs = json_object_get(json, "runs");
+    bool whole = runs == NULL || json_is_array(runs);
+    size_t i;
+    json_t *run;
+    json_array_foreach(runs, i, run) whole = whole && json_is_object(run);
+    if (schema == NULL || strcmp(schema, RUN_SCHEMA) != 0)
+        snprintf(error, n,
+                 "%s is not of the schema " RUN_SCHEMA
+                 "; name what tricolor run --json or --out wrote",
+                 path);
+    else if (!whole)
+        snprintf(error, n,
+                 "the runs in %s are no list of runs; make it again (tricolor "
+                 "run --repeat)",
+                 path);
+    else
+        return true;
+    return false;
 }

@@ -25,6 +25,13 @@ struct run_result {
 void run_result_init(struct run_result *result);
 struct workload_sink run_result_sink(struct run_result *result);
 
+/*
+ * Is it what `tricolor run` writes: of its schema, and `runs`, if there, a list of
+ * objects?  Fields may be missing.  False, with one line in error[n].
+ */
+bool run_result_is_one(const json_t *json, const char *path, char *error,
+                       size_t n);
+
 /* Every metric: a number, or {"counts": [...], "bounds": [...]}. */
 json_t *run_metrics_json(void);
 /* Every option as it took effect. */

@@ -10,6 +10,7 @@ set(tri_trace_tool_sources
     trace_check_cleanup.c
     trace_check_cycle.c
     trace_check_pairs.c
+    trace_check_whole.c
     trace_command_check.c
     trace_command_export.c
     trace_command_record.c
@@ -30,7 +31,7 @@ else()
     message(STATUS "tricolor trace record: left out")
 endif()
 if(BABELTRACE_FOUND)
-    list(APPEND tri_trace_tool_sources trace_read.c)
+    list(APPEND tri_trace_tool_sources trace_files.c trace_read.c)
     list(APPEND tri_trace_tool_libraries PkgConfig::BABELTRACE)
 else()
     list(APPEND tri_trace_tool_sources trace_read_none.c)

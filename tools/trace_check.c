@@ -21,19 +21,43 @@ new_zeroed(size_t bytes)
 }
 
 struct trace_check *
-trace_check_new(void)
+trace_check_new(const struct trace_read_result *read)
 {
-    return new_zeroed(sizeof(struct trace_check));
+    struct trace_check *check = new_zeroed(sizeof(*check));
+    check->read = read;
+    return check;
+}
+
+bool
+trace_check_recorded(const struct trace_check *check,
+                     enum tri_trace_event first, enum tri_trace_event last)
+{
+    for (size_t i = first; i <= (size_t)last; i++)
+        if (!check->read->recorded[i])
+            return false;
+    return true;
+}
+
+/* Where the next problem goes; NULL: nowhere. */
+static struct trace_problem *
+place_of_problem(struct trace_report *report, int rule)
+{
+    uint64_t index = report->problem_count++;
+    if (rule < TRACE_RULE_NO_PROOF)
+        return index < TRACE_PROBLEMS_MAX ? &report->problems[index] : NULL;
+    /* What is missing explains the rest, so it may not be crowded out. */
+    memmove(&report->problems[1], &report->problems[0],
+            sizeof(report->problems) - sizeof(report->problems[0]));
+    return &report->problems[0];
 }
 
 void
 trace_check_problem(struct trace_check *check, int rule, int64_t time_ns,
                     const char *format, ...)
 {
-    uint64_t index = check->report.problem_count++;
-    if (index >= TRACE_PROBLEMS_MAX)
+    struct trace_problem *problem = place_of_problem(&check->report, rule);
+    if (problem == NULL)
         return;
-    struct trace_problem *problem = &check->report.problems[index];
     problem->rule = rule;
     problem->time_ns = time_ns;
     va_list arguments;
@@ -125,6 +149,12 @@ trace_check_event(struct trace_check *check, const struct trace_event *event)
     case TRI_TRACE_EV_runtime_begin:
         process->begun = true;
         break;
+    case TRI_TRACE_EV_runtime_end:
+        process->ended = true;
+        break;
+    case TRI_TRACE_EV_statedump:
+        process->dumped = true;
+        break;
     case TRI_TRACE_EV_cleanup_add:
     case TRI_TRACE_EV_cleanup_stop:
     case TRI_TRACE_EV_cleanup_queue:
@@ -143,7 +173,9 @@ trace_check_event(struct trace_check *check, const struct trace_event *event)
     case TRI_TRACE_EV_stw_begin:
     case TRI_TRACE_EV_stw_stopped:
     case TRI_TRACE_EV_stw_end:
-        trace_check_stop(check, process, event);
+        if (trace_check_recorded(check, TRI_TRACE_EV_stw_begin,
+                                 TRI_TRACE_EV_stw_end))
+            trace_check_stop(check, process, event);
         break;
     default:
         trace_check_pairs(check, process, event);
@@ -152,7 +184,7 @@ trace_check_event(struct trace_check *check, const struct trace_event *event)
 }
 
 const struct trace_report *
-trace_check_finish(struct trace_check *check, uint64_t discarded)
+trace_check_finish(struct trace_check *check)
 {
     struct trace_report *report = &check->report;
     for (struct process *p = check->processes; p != NULL; p = p->next) {
@@ -161,15 +193,10 @@ trace_check_finish(struct trace_check *check, uint64_t discarded)
         report->open_at_end += (uint64_t)p->cycle_open + (uint64_t)p->sweep_open
                              + (uint64_t)(p->stop_step != 0);
     }
-    report->discarded = discarded;
-    if (report->events == 0)
-        trace_check_problem(check, 12, 0,
-                            "the trace has no events: nothing can be proved");
-    if (discarded > 0)
-        trace_check_problem(check, 12, check->last_ns,
-                            "%llu events were lost: nothing can be proved; "
-                            "record again with larger buffers",
-                            (unsigned long long)discarded);
+    report->discarded = check->read->discarded;
+    report->cleanups_recorded = trace_check_recorded(
+        check, TRI_TRACE_EV_cleanup_add, TRI_TRACE_EV_cleanup_totals);
+    trace_check_whole(check);
     return report;
 }
 

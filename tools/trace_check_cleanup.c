@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tools/trace_check_cleanup.c: cleanups, id by id (CHK-1 to CHK-6, CHK-13).
+ * tools/trace_check_cleanup.c: cleanups, id by id (CHK-1 to CHK-6).
  *
  *        add          queue          begin         end
  *   none ---> ARMED ---------> QUEUED ----> RUNNING ---> DONE
@@ -8,6 +8,7 @@
  *               +--- stop, cancelled 1 ---> STOPPED
  */
 #include "tools/trace_check_state.h"
+#include "trace/event_info.h"
 
 enum cleanup_step {
     NONE,
@@ -65,6 +66,10 @@ expect_step(struct trace_check *check, struct process *process,
         process->unknown_ids++; /* CHK-13, told once at the end */
         return true;
     }
+    /* What leads to a step must be recorded, or it is always missing. */
+    if (!trace_check_recorded(check, TRI_TRACE_EV_cleanup_add,
+                              TRI_TRACE_EV_cleanup_end))
+        return true;
     trace_check_problem(
         check, rule, event->time_ns, "cleanup %llu is %s, but is %s",
         (unsigned long long)event->field[0], what, step_names[cleanup->step]);
@@ -125,12 +130,16 @@ trace_check_cleanup(struct trace_check *check, struct process *process,
     process->cleanups.value_bytes = sizeof(struct cleanup);
     if (event->event == TRI_TRACE_EV_cleanup_totals) {
         process->totals_seen = true;
-        process->cleanups_after_totals = false;
         for (uint32_t i = 0; i < 4; i++)
             process->totals[i] = event->field[i];
         return;
     }
-    process->cleanups_after_totals = true;
+    if (process->totals_seen)
+        trace_check_problem(check, 6, event->time_ns,
+                            "the event %s of cleanup %llu comes after the "
+                            "runtime's totals",
+                            tri_trace_event_info[event->event].name,
+                            (unsigned long long)event->field[0]);
     if (event->event == TRI_TRACE_EV_cleanup_add) {
         add(check, process, event);
         return;
@@ -168,30 +177,42 @@ count_one(uint64_t id, void *value, void *arg)
     const struct cleanup *cleanup = value;
     struct tally *tally = arg;
     tally->at[cleanup->step]++;
-    if (cleanup->late_stop != 0 && cleanup->step == ARMED)
+    if (cleanup->late_stop != 0 && cleanup->step == ARMED
+        && trace_check_recorded(tally->check, TRI_TRACE_EV_cleanup_add,
+                                TRI_TRACE_EV_cleanup_end))
         trace_check_problem(tally->check, 5, cleanup->since_ns,
                             "a stop of cleanup %llu was refused, but it was "
                             "neither stopped nor queued",
                             (unsigned long long)id);
 }
 
-/* CHK-6.  Totals taken while cleanups went on cannot be compared. */
+/* CHK-6, where the trace has the process from its begin on. */
 static void
 compare_totals(struct trace_check *check, const struct process *process)
 {
-    static const char *const names[] = { "added", "stopped", "queued",
-                                         "executed" };
-    const uint64_t traced[] = { process->added, process->stopped,
-                                process->queued, process->executed };
-    if (!process->totals_seen || process->cleanups_after_totals)
+    const struct {
+        const char *name;
+        enum tri_trace_event event;
+        uint64_t traced;
+    } counts[] = {
+        { "added", TRI_TRACE_EV_cleanup_add, process->added },
+        { "stopped", TRI_TRACE_EV_cleanup_stop, process->stopped },
+        { "queued", TRI_TRACE_EV_cleanup_queue, process->queued },
+        { "executed", TRI_TRACE_EV_cleanup_end, process->executed },
+    };
+    if (!process->begun || !process->totals_seen)
         return;
-    for (uint32_t i = 0; i < 4; i++) {
-        if (traced[i] != process->totals[i])
-            trace_check_problem(check, 6, check->last_ns,
-                                "the runtime counts %llu cleanups %s, the "
-                                "trace has %llu",
-                                (unsigned long long)process->totals[i],
-                                names[i], (unsigned long long)traced[i]);
+    for (uint32_t i = 0; i < TRI_ARRAY_COUNT(counts); i++) {
+        if (counts[i].traced == process->totals[i]
+            || !trace_check_recorded(check, counts[i].event, counts[i].event))
+            continue;
+        trace_check_problem(check, 6, check->last_ns,
+                            "the runtime counts %llu cleanups %s, the trace "
+                            "has %llu: a file of it is missing, or the "
+                            "runtime's accounting is wrong",
+                            (unsigned long long)process->totals[i],
+                            counts[i].name,
+                            (unsigned long long)counts[i].traced);
     }
 }
 
@@ -207,12 +228,5 @@ trace_check_cleanups_end(struct trace_check *check, struct process *process)
     report->executed += process->executed;
     report->armed += tally.at[ARMED];
     report->pending += tally.at[QUEUED] + tally.at[RUNNING];
-    if (process->unknown_ids > 0)
-        trace_check_problem(
-            check, 13, check->last_ns,
-            "%llu cleanups were added before the trace began (or their adding "
-            "is not recorded): nothing can be proved",
-            (unsigned long long)process->unknown_ids);
-    else
-        compare_totals(check, process);
+    compare_totals(check, process);
 }

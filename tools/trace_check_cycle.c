@@ -108,6 +108,13 @@ void
 trace_check_cycle(struct trace_check *check, struct process *process,
                   const struct trace_event *event)
 {
+    bool sweeps = event->event == TRI_TRACE_EV_sweep_begin
+               || event->event == TRI_TRACE_EV_sweep_end;
+    /* Both ends of what it belongs to must be recorded. */
+    if (!trace_check_recorded(
+            check, sweeps ? TRI_TRACE_EV_sweep_begin : TRI_TRACE_EV_cycle_begin,
+            sweeps ? TRI_TRACE_EV_sweep_end : TRI_TRACE_EV_cycle_end))
+        return;
     switch (event->event) {
     case TRI_TRACE_EV_cycle_begin:
         cycle_begin(check, process, event);

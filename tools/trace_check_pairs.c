@@ -85,6 +85,9 @@ trace_check_pairs(struct trace_check *check, struct process *process,
         bool begins = event->event == kind->begin;
         if (!begins && event->event != kind->end)
             continue;
+        if (!check->read->recorded[kind->begin]
+            || !check->read->recorded[kind->end])
+            continue;
         bool is_new;
         process->pairs[i].value_bytes = sizeof(struct pair);
         uint64_t key = event->field[begins ? kind->begin_key : kind->end_key];

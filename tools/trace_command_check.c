@@ -13,11 +13,6 @@
 #define ERROR_BYTES 512
 #define COMMAND     "trace check"
 
-static const struct option options[] = {
-    { "json", no_argument, NULL, 'j' },
-    { NULL, 0, NULL, 0 },
-};
-
 static bool
 feed(const struct trace_event *event, void *check)
 {
@@ -41,7 +36,20 @@ print_durations(const char *what, const struct trace_durations *durations)
 #define N(x) ((unsigned long long)(x))
 
 static void
-print_report(const char *path, const struct trace_report *report)
+print_problem(const struct trace_report *report,
+              const struct trace_problem *problem)
+{
+    if (problem->rule >= TRACE_RULE_NO_PROOF)
+        printf("NOT PROVED CHK-%d: %s\n", problem->rule, problem->text);
+    else
+        printf("FAILED CHK-%d at %+.6f s: %s\n", problem->rule,
+               (double)(problem->time_ns - report->first_ns) / 1e9,
+               problem->text);
+}
+
+static void
+print_report(const char *path, const struct trace_report *report,
+             const char *unread)
 {
     printf("%s: %llu events in %.3f s, %llu process%s, %llu lost\n", path,
            N(report->events),
@@ -62,15 +70,18 @@ print_report(const char *path, const struct trace_report *report)
     print_durations("cleanups: add to queue", &report->add_to_queue);
     print_durations("cleanups: queue to begin", &report->queue_to_begin);
     print_durations("cleanups: run", &report->run);
-    if (report->problem_count == 0) {
-        puts("proved: grammar, pairs, cleanups id by id, nothing lost");
+    if (unread[0] != '\0') {
+        puts("NOT PROVED: not all of the trace could be read");
+    } else if (report->problem_count == 0) {
+        puts(report->cleanups_recorded
+                 ? "proved: grammar, pairs, cleanups id by id, nothing lost"
+                 : "proved: grammar, pairs, nothing lost; not all events of "
+                   "cleanups were recorded");
         return;
     }
     for (uint64_t i = 0; i < report->problem_count && i < TRACE_PROBLEMS_MAX;
          i++)
-        printf("FAILED CHK-%d at %+.6f s: %s\n", report->problems[i].rule,
-               (double)(report->problems[i].time_ns - report->first_ns) / 1e9,
-               report->problems[i].text);
+        print_problem(report, &report->problems[i]);
     if (report->problem_count > TRACE_PROBLEMS_MAX)
         printf("FAILED: %llu more\n",
                N(report->problem_count - TRACE_PROBLEMS_MAX));
@@ -150,8 +161,8 @@ static int
 check_trace(const char *path, bool json)
 {
     char unread[ERROR_BYTES] = "";
-    struct trace_read_result read;
-    struct trace_check *check = trace_check_new();
+    struct trace_read_result read = { 0 };
+    struct trace_check *check = trace_check_new(&read);
     int error = trace_read(path, feed, check, &read, unread, sizeof(unread));
     int status = COMMAND_FAILED;
     if (error == -ENOSYS) {
@@ -159,12 +170,11 @@ check_trace(const char *path, bool json)
     } else if (error == -ENOENT) {
         status = command_usage(COMMAND, "%s", unread);
     } else {
-        const struct trace_report *report =
-            trace_check_finish(check, read.discarded);
+        const struct trace_report *report = trace_check_finish(check);
         if (json)
             status = print_json(path, report, unread);
         else
-            print_report(path, report);
+            print_report(path, report, unread);
         if (error != 0)
             fprintf(stderr, "tricolor trace check: %s\n", unread);
         if (!json || status == COMMAND_DONE)
@@ -178,13 +188,9 @@ check_trace(const char *path, bool json)
 int
 trace_command_check(int argc, char **argv)
 {
-    bool json = false;
-    int option;
-    while ((option = command_option(argc, argv, ":", options)) != -1) {
-        if (option != 'j')
-            return COMMAND_USAGE;
-        json = true;
-    }
+    bool json;
+    if (!command_json_option(argc, argv, &json))
+        return COMMAND_USAGE;
     if (optind + 1 != argc)
         return command_usage(COMMAND,
                              "one trace, please: tricolor trace check TRACE");

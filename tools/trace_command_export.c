@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tools/command.h"
+#include "tools/output.h"
 #include "tools/trace_commands.h"
 #include "tools/trace_export.h"
 
@@ -29,29 +30,43 @@ feed(const struct trace_event *event, void *export)
     return true;
 }
 
+/* *any: something was written, if only that there is nothing. */
 static int
-export_trace(const char *trace, size_t format, const char *path, FILE *out)
+export_events(const char *trace, size_t format, FILE *out, bool *any)
 {
     char error[ERROR_BYTES];
-    struct trace_read_result read;
+    struct trace_read_result read = { 0 };
     struct trace_export *export = format_makers[format](out);
     int failed = trace_read(trace, feed, export, &read, error, sizeof(error));
-    bool written = trace_export_finish(export);
+    *any = trace_export_finish(export, failed == 0);
     if (failed == -ENOSYS)
         return command_lacks(COMMAND, "%s", error);
     if (failed == -ENOENT)
         return command_usage(COMMAND, "%s", error);
-    if (!written)
-        return command_lacks(COMMAND, "cannot write %s: %s", path,
-                             strerror(errno));
     if (read.discarded > 0)
         fprintf(stderr,
                 "tricolor trace export: %llu events were lost when this was "
                 "recorded\n",
                 (unsigned long long)read.discarded);
     if (failed != 0)
-        fprintf(stderr, "tricolor trace export: %s\n", error);
+        fprintf(stderr, "tricolor trace export: %s%s\n", error,
+                *any ? "; what could be read was exported" : "");
     return failed == 0 ? COMMAND_DONE : COMMAND_FAILED;
+}
+
+static int
+export_to_file(const char *trace, size_t format, const char *path)
+{
+    struct output_file file;
+    int error = output_open(&file, path);
+    if (error != 0)
+        return output_refused(COMMAND, path, error);
+    bool any;
+    int status = export_events(trace, format, file.out, &any);
+    error = output_close(&file, any);
+    if (error != 0)
+        return output_refused(COMMAND, path, error);
+    return status;
 }
 
 int
@@ -78,13 +93,8 @@ trace_command_export(int argc, char **argv)
     if (optind + 1 != argc)
         return command_usage(COMMAND, "one trace, please: tricolor trace "
                                       "export TRACE --to perfetto|csv");
-    FILE *out = path == NULL ? stdout : fopen(path, "w");
-    if (out == NULL)
-        return command_lacks(COMMAND, "cannot write %s: %s", path,
-                             strerror(errno));
-    int status = export_trace(argv[optind], format,
-                              path == NULL ? "to standard output" : path, out);
     if (path != NULL)
-        fclose(out);
-    return status;
+        return export_to_file(argv[optind], format, path);
+    bool any;
+    return export_events(argv[optind], format, stdout, &any);
 }

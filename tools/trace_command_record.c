@@ -20,6 +20,7 @@
 #include "tools/trace_session.h"
 
 #define ERROR_BYTES 512
+#define NO_PROGRAM  127 /* what a shell says too */
 
 enum {
     OPTION_EVENTS = 256,
@@ -101,9 +102,10 @@ become(int gate, char **argv)
         _exit(COMMAND_ENVIRONMENT); /* the session could not be had */
     close(gate);
     execvp(argv[0], argv);
-    fprintf(stderr, "tricolor trace record: %s: %s\n", argv[0],
-            strerror(errno));
-    _exit(127);
+    command_lacks("trace record",
+                  "cannot run %s: %s; name a program after the --", argv[0],
+                  strerror(errno));
+    _exit(NO_PROGRAM);
 }
 
 static int
@@ -128,6 +130,8 @@ record(struct trace_session *session, int gate, const char *dir)
     int ended = trace_session_stop(session, &result);
     if (ended != 0)
         return status != 0 ? status : COMMAND_ENVIRONMENT;
+    if (status == NO_PROGRAM && result.events == 0)
+        return status; /* it has said why */
     fprintf(stderr, "tricolor: %llu events in %s\n",
             (unsigned long long)result.events, dir);
     if (result.events == 0)

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "tools/output.h"
+
 static bool
 make_path(const char *dir)
 {
@@ -30,21 +32,29 @@ make_path(const char *dir)
     return mkdir(path, 0777) == 0 || errno == EEXIST;
 }
 
-/* Has it nothing, or only what LTTng left there? */
+/* Has it nothing, or only what LTTng left there?  Else false and a line. */
 static bool
-only_a_recording(const char *dir, bool *empty)
+only_a_recording(const char *dir, bool *empty, char *error, size_t n)
 {
     DIR *stream = opendir(dir);
-    bool ok = stream != NULL;
+    bool ok = true;
     *empty = true;
+    if (stream == NULL) {
+        snprintf(error, n, "cannot record into %s: %s; name a directory", dir,
+                 strerror(errno));
+        return false;
+    }
     for (struct dirent *entry; ok && (entry = readdir(stream)) != NULL;) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         *empty = false;
         ok = strcmp(entry->d_name, "ust") == 0;
     }
-    if (stream != NULL)
-        closedir(stream);
+    closedir(stream);
+    if (!ok)
+        snprintf(error, n,
+                 "%s holds other things than a trace; name an empty directory",
+                 dir);
     return ok;
 }
 
@@ -63,13 +73,17 @@ trace_directory_make(const char *dir, char *error, size_t n)
 {
     bool empty;
     if (!make_path(dir)) {
-        snprintf(error, n, "cannot make the directory %s: %s", dir,
-                 strerror(errno));
+        snprintf(error, n,
+                 "cannot make the directory %s: %s; name one that you may make",
+                 dir, strerror(errno));
         return NULL;
     }
-    if (!only_a_recording(dir, &empty)) {
+    if (!only_a_recording(dir, &empty, error, n))
+        return NULL;
+    if (!output_lock(dir)) {
         snprintf(error, n,
-                 "%s holds other things than a trace; name an empty directory",
+                 "another recording goes to %s; wait for its end, or name "
+                 "another directory",
                  dir);
         return NULL;
     }

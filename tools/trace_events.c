@@ -35,6 +35,25 @@ trace_events_find(const char *name)
     return -1;
 }
 
+/* Without these no trace can be proved (CHK-13, CHK-14), so every set brings them
+ * along; patterns name what they want. */
+static bool
+frames_a_run(size_t event)
+{
+    return event == TRI_TRACE_EV_runtime_begin
+        || event == TRI_TRACE_EV_cleanup_totals
+        || event == TRI_TRACE_EV_runtime_end;
+}
+
+static bool
+is_set(const char *term)
+{
+    for (size_t i = 0; i < SET_COUNT; i++)
+        if (strcmp(term, set_names[i]) == 0)
+            return true;
+    return false;
+}
+
 /* Does `term` mean the event? */
 static bool
 term_means(const char *term, const struct tri_trace_event_info *event)
@@ -62,7 +81,8 @@ select_term(const char *term, bool *want, char *error, size_t n)
 {
     bool any = false;
     for (size_t i = 0; i < TRI_TRACE_EVENT_COUNT; i++) {
-        if (term_means(term, &tri_trace_event_info[i])) {
+        if (term_means(term, &tri_trace_event_info[i])
+            || (frames_a_run(i) && is_set(term))) {
             want[i] = true;
             any = true;
         }

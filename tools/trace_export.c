@@ -10,7 +10,7 @@
 #include "tools/trace_export_state.h"
 
 struct trace_export *
-trace_export_new(FILE *out,
+trace_export_new(FILE *out, void (*begin)(struct trace_export *export),
                  void (*event)(struct trace_export *export,
                                const struct trace_event *event),
                  void (*end)(struct trace_export *export))
@@ -21,6 +21,7 @@ trace_export_new(FILE *out,
         exit(3);
     }
     export->out = out;
+    export->begin = begin;
     export->event = event;
     export->end = end;
     return export;
@@ -29,20 +30,25 @@ trace_export_new(FILE *out,
 void
 trace_export_event(struct trace_export *export, const struct trace_event *event)
 {
-    if (export->lines == 0)
+    if (export->lines == 0) {
         export->first_ns = event->time_ns;
+        export->begin(export);
+    }
     export->event(export, event);
     export->lines++;
 }
 
 bool
-trace_export_finish(struct trace_export *export)
+trace_export_finish(struct trace_export *export, bool was_read)
 {
-    export->end(export);
-    bool ok = fflush(export->out) == 0 && !ferror(export->out);
+    bool any = was_read || export->lines > 0;
+    if (export->lines == 0 && any)
+        export->begin(export);
+    if (any)
+        export->end(export);
     trace_table_free(&export->tracks);
     free(export);
-    return ok;
+    return any;
 }
 
 /* ---- CSV ---- */
@@ -93,6 +99,15 @@ csv_event(struct trace_export *export, const struct trace_event *event)
 }
 
 static void
+csv_begin(struct trace_export *export)
+{
+    fputs("time_ns,event,process,thread,cpu", export->out);
+    for (size_t i = 0; i < column_count; i++)
+        fprintf(export->out, ",%s", columns[i]);
+    fputc('\n', export->out);
+}
+
+static void
 csv_end(struct trace_export *export)
 {
     (void)export;
@@ -107,9 +122,5 @@ trace_export_csv(FILE *out)
         for (uint32_t f = 0; f < info->field_count; f++)
             column_of[i][f] = (uint8_t)column_named(info->field[f].name);
     }
-    fputs("time_ns,event,process,thread,cpu", out);
-    for (size_t i = 0; i < column_count; i++)
-        fprintf(out, ",%s", columns[i]);
-    fputc('\n', out);
-    return trace_export_new(out, csv_event, csv_end);
+    return trace_export_new(out, csv_begin, csv_event, csv_end);
 }

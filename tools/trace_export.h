@@ -23,7 +23,8 @@ struct trace_export *trace_export_perfetto(FILE *out);
 struct trace_export *trace_export_csv(FILE *out);
 void trace_export_event(struct trace_export *export,
                         const struct trace_event *event);
-/* Writes the end and frees.  False: `out` could not take it all. */
-bool trace_export_finish(struct trace_export *export);
+/* Writes the end and frees.  Nothing at all is written, and false returned, if
+ * there was no event and the trace was not read (`was_read`). */
+bool trace_export_finish(struct trace_export *export, bool was_read);
 
 #endif /* TRICOLOR_TRACE_EXPORT_H */

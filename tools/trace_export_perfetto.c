@@ -221,6 +221,12 @@ perfetto_event(struct trace_export *export, const struct trace_event *event)
 }
 
 static void
+perfetto_begin(struct trace_export *export)
+{
+    fputs("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n", export->out);
+}
+
+static void
 perfetto_end(struct trace_export *export)
 {
     /* An event without a comma behind it ends the array. */
@@ -231,6 +237,5 @@ perfetto_end(struct trace_export *export)
 struct trace_export *
 trace_export_perfetto(FILE *out)
 {
-    fputs("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n", out);
-    return trace_export_new(out, perfetto_event, perfetto_end);
+    return trace_export_new(out, perfetto_begin, perfetto_event, perfetto_end);
 }

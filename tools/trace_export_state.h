@@ -8,6 +8,7 @@
 
 struct trace_export {
     FILE *out;
+    void (*begin)(struct trace_export *export);
     void (*event)(struct trace_export *export, const struct trace_event *event);
     void (*end)(struct trace_export *export);
     int64_t first_ns;
@@ -16,7 +17,7 @@ struct trace_export {
 };
 
 struct trace_export *trace_export_new(
-    FILE *out,
+    FILE *out, void (*begin)(struct trace_export *export),
     void (*event)(struct trace_export *export, const struct trace_event *event),
     void (*end)(struct trace_export *export));
 

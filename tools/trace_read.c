@@ -16,8 +16,13 @@
 #include <babeltrace2/babeltrace.h>
 
 #include "tools/trace_events.h"
+#include "tools/trace_files.h"
 
+#define NAME_A_TRACE                                                           \
+    "name the directory of a recording, as DIR/trace is of `tricolor run "     \
+    "--trace --out DIR`"
 #define TRACES_MAX     64
+#define MISSING_BYTES  512
 #define METADATA_MAGIC UINT32_C(0x75d11d57)
 
 struct reader {
@@ -161,7 +166,69 @@ count_discarded(struct reader *reader, const bt_message *message)
     reader->result->discarded += count;
 }
 
+static void
+count_lost_packets(struct reader *reader, const bt_message *message)
+{
+    uint64_t count = 0;
+    if (bt_message_discarded_packets_get_count(message, &count)
+        != BT_PROPERTY_AVAILABILITY_AVAILABLE)
+        count = 1;
+    reader->result->lost_packets += count;
+}
+
+/* ---- what was recorded, if it happened ---- */
+
+static void
+note_recorded(struct reader *reader, const bt_stream_class *streams)
+{
+    uint64_t count = bt_stream_class_get_event_class_count(streams);
+    for (uint64_t i = 0; i < count; i++) {
+        const char *name = bt_event_class_get_name(
+            bt_stream_class_borrow_event_class_by_index_const(streams, i));
+        int number = -1;
+        if (name != NULL && strncmp(name, TRACE_PROVIDER ":", 9) == 0)
+            number = trace_events_find(name);
+        if (number >= 0)
+            reader->result->recorded[number] = true;
+    }
+}
+
+/* Any stream leads to its trace, and that to all that the metadata names. */
+static void
+note_trace(struct reader *reader, const bt_message *message)
+{
+    const bt_stream *stream =
+        bt_message_stream_beginning_borrow_stream_const(message);
+    const bt_trace_class *trace =
+        bt_trace_borrow_class_const(bt_stream_borrow_trace_const(stream));
+    uint64_t count = bt_trace_class_get_stream_class_count(trace);
+    for (uint64_t i = 0; i < count; i++)
+        note_recorded(reader, bt_trace_class_borrow_stream_class_by_index_const(
+                                  trace, i));
+}
+
 /* ---- the sink ---- */
+
+static void
+take_message(struct reader *reader, const bt_message *message)
+{
+    switch (bt_message_get_type(message)) {
+    case BT_MESSAGE_TYPE_EVENT:
+        pass_on(reader, message);
+        break;
+    case BT_MESSAGE_TYPE_STREAM_BEGINNING:
+        note_trace(reader, message);
+        break;
+    case BT_MESSAGE_TYPE_DISCARDED_EVENTS:
+        count_discarded(reader, message);
+        break;
+    case BT_MESSAGE_TYPE_DISCARDED_PACKETS:
+        count_lost_packets(reader, message);
+        break;
+    default:
+        break;
+    }
+}
 
 static bt_graph_simple_sink_component_consume_func_status
 sink_consume(bt_message_iterator *iterator, void *data)
@@ -182,13 +249,8 @@ sink_consume(bt_message_iterator *iterator, void *data)
         return BT_GRAPH_SIMPLE_SINK_COMPONENT_CONSUME_FUNC_STATUS_ERROR;
     }
     for (uint64_t i = 0; i < count; i++) {
-        bt_message_type type = bt_message_get_type(messages[i]);
-        if (reader->enough)
-            ;
-        else if (type == BT_MESSAGE_TYPE_EVENT)
-            pass_on(reader, messages[i]);
-        else if (type == BT_MESSAGE_TYPE_DISCARDED_EVENTS)
-            count_discarded(reader, messages[i]);
+        if (!reader->enough)
+            take_message(reader, messages[i]);
         bt_message_put_ref(messages[i]);
     }
     return reader->enough
@@ -393,31 +455,43 @@ trace_read(const char *path,
     bt_logging_set_global_level(BT_LOGGING_LEVEL_NONE);
     error[0] = '\0';
     if (nftw(path, find_metadata, 16, FTW_PHYS) != 0) {
-        snprintf(error, n, "%s: %s", path, strerror(errno));
+        snprintf(error, n, "cannot read '%s': %s; " NAME_A_TRACE, path,
+                 strerror(errno));
         forget_found();
         return -ENOENT;
     }
     if (found_count == 0) {
-        snprintf(error, n,
-                 "there is no trace in %s: no file called metadata below it",
-                 path);
+        snprintf(
+            error, n,
+            "there is no trace in '%s' (no file called metadata); " NAME_A_TRACE,
+            path);
         return -ENOENT;
     }
     for (size_t i = 0; i < found_count; i++) {
         if (!metadata_whole(found[i])) {
             snprintf(error, n,
-                     "the trace is damaged or cut off: its file "
-                     "metadata is not whole");
+                     "the trace is damaged or cut off: %s/metadata is not "
+                     "whole; copy the whole trace again, or record again",
+                     found[i]);
             result->truncated = true;
             forget_found();
             return -EIO;
         }
     }
+    char missing[MISSING_BYTES] = "";
+    for (size_t i = 0; i < found_count && missing[0] == '\0'; i++)
+        trace_files_whole(found[i], missing, sizeof(missing));
     int status = run_graph(&reader, error, n);
     forget_found();
+    if (missing[0] != '\0') { /* says more than what Babeltrace made of it */
+        snprintf(error, n, "%s", missing);
+        result->truncated = true;
+        return -EIO;
+    }
     if (status == 0 && reader.mismatch != NULL) {
         snprintf(error, n,
-                 "the trace is from another version of the library (%s)",
+                 "the trace is from another version of the library (%s): "
+                 "read it with the tricolor of that version",
                  reader.mismatch);
         return -EIO;
     }

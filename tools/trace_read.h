@@ -23,10 +23,13 @@ struct trace_event {
 };
 
 struct trace_read_result {
-    uint64_t events;    /* of the registry */
-    uint64_t foreign;   /* others, left out */
-    uint64_t discarded; /* lost while recording */
-    bool truncated;     /* it ended in the middle; `error` says how */
+    uint64_t events;       /* of the registry */
+    uint64_t foreign;      /* others, left out */
+    uint64_t discarded;    /* lost while recording */
+    uint64_t lost_packets; /* blocks of events that a stream lacks */
+    bool truncated;        /* it is not all there; `error` says how */
+    /* What its sessions recorded, if it happened: known before the first event. */
+    bool recorded[TRI_TRACE_EVENT_COUNT];
 };
 
 /*

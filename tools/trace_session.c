@@ -31,6 +31,8 @@
 #define CHANNEL_DEBUG  "debug"
 #define NAME_PREFIX    "tricolor-"
 
+#define FULL_BYTES (UINT64_C(1) << 20) /* a disk with less is full */
+
 #define SUB_BUFFERS          4
 #define SUB_BUFFER_BYTES     (UINT64_C(4) << 20)
 #define SUB_BUFFER_BYTES_MIN (UINT64_C(64) << 10)
@@ -253,20 +255,22 @@ trace_session_start_with(const struct trace_session_options *options,
     snprintf(session->name, sizeof(session->name), NAME_PREFIX "%d-%lld%09ld",
              (int)getpid(), (long long)now.tv_sec, now.tv_nsec);
     session->dir = trace_directory_make(options->dir, error, n);
-    if (session->dir == NULL || !make_session(session, error, n)) {
+    if (session->dir == NULL) {
         forget(session);
         return NULL;
     }
-    if (track_process(session->name, options->process, error, n)
+    /* Before there is anything to end: we may die while we make it. */
+    trace_guard_post(&session->guard, end_session, session);
+    if (make_session(session, error, n)
+        && track_process(session->name, options->process, error, n)
         && make_channels_and_events(session, options, want, error, n)) {
         int code = lttng_start_tracing(session->name);
-        if (code >= 0) {
-            trace_guard_post(&session->guard, end_session, session);
+        if (code >= 0)
             return session;
-        }
         explain(code, "recording cannot be started", error, n);
     }
     lttng_destroy_session(session->name);
+    trace_guard_dismiss(&session->guard);
     forget(session);
     return NULL;
 }
@@ -309,6 +313,18 @@ report_loss(uint64_t discarded, uint64_t events)
             (unsigned long long)discarded, (unsigned long long)events);
 }
 
+/* Why the trace is not whole: a full disk, if it is one, else `reason`. */
+static void
+report_incomplete(const struct trace_session *session, const char *reason)
+{
+    struct statvfs disk;
+    if (statvfs(session->dir, &disk) == 0
+        && disk.f_bavail * disk.f_frsize < FULL_BYTES)
+        reason = "the disk is full; make room, or record to another";
+    fprintf(stderr, "tricolor: the recording in %s is not complete: %s\n",
+            session->dir, reason);
+}
+
 int
 trace_session_stop(struct trace_session *session, struct trace_result *out)
 {
@@ -317,12 +333,15 @@ trace_session_stop(struct trace_session *session, struct trace_result *out)
     int status = 0;
 
     memset(out, 0, sizeof(*out));
-    if (lttng_stop_tracing(session->name) < 0)
-        status = -EIO;
+    int stopped = lttng_stop_tracing(session->name);
     out->discarded = discarded_events(session);
-    if (lttng_destroy_session(session->name) < 0)
-        status = -EIO;
+    int ended = lttng_destroy_session(session->name);
     trace_guard_dismiss(&session->guard);
+    if (stopped < 0 || ended < 0) {
+        explain(stopped < 0 ? stopped : ended, "record again", error,
+                sizeof(error));
+        status = -EIO;
+    }
     if (status == 0)
         status = trace_read(session->dir, only_count, NULL, &read, error,
                             sizeof(error));
@@ -330,8 +349,8 @@ trace_session_stop(struct trace_session *session, struct trace_result *out)
      * had anything to record, and LTTng wrote no file. */
     if (status == -ENOSYS || status == -ENOENT)
         status = 0;
-    else if (status != 0 && error[0] != '\0')
-        fprintf(stderr, "tricolor: %s\n", error);
+    else if (status != 0)
+        report_incomplete(session, error);
     out->events = read.events;
     if (read.discarded > out->discarded)
         out->discarded = read.discarded;

@@ -64,8 +64,8 @@ struct trace_session *trace_session_start_with(
 
 /*
  * Stops, waits until all is written, ends the session, reads the trace.  Frees
- * `session`.  0, or -errno with what is known in *out.  Losses are reported
- * on standard error too, with the way to avoid them.
+ * `session`.  0, or -errno after a line on standard error, with what is known in
+ * *out.  Losses are reported there too, with the way to avoid them.
  */
 int trace_session_stop(struct trace_session *session, struct trace_result *out);
 

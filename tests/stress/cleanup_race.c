@@ -33,7 +33,6 @@ static struct place ring[RING];
 static uint64_t tickets = 1; /* 0: an empty place */
 static uint64_t ran;
 static uint64_t stopped;
-static uint32_t quit;
 
 static uint64_t
 load64(uint64_t *p)
@@ -124,9 +123,9 @@ add_one(void *object)
 }
 
 static void
-make_objects(void *group)
+make_objects(void)
 {
-    for (uint64_t n = 0; __atomic_load_n(&quit, __ATOMIC_ACQUIRE) == 0; n++) {
+    for (uint64_t n = 0; !storm_is_over(); n++) {
         char *object = tri_alloc_noscan(OBJECT_BYTES);
         for (uint32_t i = 0; i < CLEANUPS; i++)
             add_one(object + i * 8);
@@ -135,34 +134,11 @@ make_objects(void *group)
         if (n % 16 == 0)
             tri_yield();
     }
-    tri_waitgroup_done(group);
-}
-
-static void
-collect_always(void *group)
-{
-    while (__atomic_load_n(&quit, __ATOMIC_ACQUIRE) == 0)
-        tri_gc();
-    tri_waitgroup_done(group);
-}
-
-static void
-storm(void *unused)
-{
-    (void)unused;
-    struct tri_waitgroup group = { 0 };
-    tri_waitgroup_add(&group, MAKERS + 1);
-    for (int i = 0; i < MAKERS; i++)
-        tri_go(make_objects, &group);
-    tri_go(collect_always, &group);
-    tri_sleep((int64_t)(test_seconds(5) * 1e9));
-    __atomic_store_n(&quit, 1, __ATOMIC_RELEASE);
-    tri_waitgroup_wait(&group);
 }
 
 TEST(every_cleanup_has_one_fate_while_stop_races_with_the_sweeper)
 {
-    apart(storm, NULL);
+    storm(make_objects, MAKERS, test_seconds(5));
     for (int i = 0; i < 4; i++)
         collect();
     expect_balance();

@@ -36,7 +36,6 @@ struct life {
 };
 static struct life lives[IDS];
 
-static uint32_t quit;
 static struct tri_cleanup handles[256];
 static uint64_t next_handle;
 
@@ -62,10 +61,10 @@ callback(void *unused)
 }
 
 static void
-add_and_stop(void *group)
+add_and_stop(void)
 {
     test_random_seed_thread(tri_goid());
-    while (__atomic_load_n(&quit, __ATOMIC_ACQUIRE) == 0) {
+    while (!storm_is_over()) {
         struct node *node = tri_new(&node_type);
         struct tri_cleanup cleanup =
             tri_add_cleanup(&node->number, callback, NULL);
@@ -81,29 +80,6 @@ add_and_stop(void *group)
         if (cleanup.id > IDS / 2)
             break; /* the record has room for the rest */
     }
-    tri_waitgroup_done(group);
-}
-
-static void
-collect_always(void *group)
-{
-    while (__atomic_load_n(&quit, __ATOMIC_ACQUIRE) == 0)
-        tri_gc();
-    tri_waitgroup_done(group);
-}
-
-static void
-storm(void *unused)
-{
-    (void)unused;
-    struct tri_waitgroup group = { 0 };
-    tri_waitgroup_add(&group, WORKERS + 1);
-    for (int i = 0; i < WORKERS; i++)
-        tri_go(add_and_stop, &group);
-    tri_go(collect_always, &group);
-    tri_sleep((int64_t)(test_seconds(1) * 1e9));
-    __atomic_store_n(&quit, 1, __ATOMIC_RELEASE);
-    tri_waitgroup_wait(&group);
 }
 
 /* ---- reading it ---- */
@@ -207,7 +183,7 @@ compare_with_metrics(void)
 TEST(x008_every_life_is_in_the_trace_once_and_in_order)
 {
     EXPECT_EQ(tri_record_start(EVENTS), 0);
-    apart(storm, NULL);
+    storm(add_and_stop, WORKERS, test_seconds(1));
     expect_balance();
     tri_record_stop();
     read_all();

@@ -35,6 +35,63 @@ collect(void)
     EXPECT(tri_cleanup_drain(TEN_SECONDS));
 }
 
+/* ---- storms ---- */
+
+struct storm {
+    void (*work)(void);
+    int workers;
+    double seconds;
+    struct tri_waitgroup group;
+};
+
+static uint32_t over;
+
+bool
+storm_is_over(void)
+{
+    return __atomic_load_n(&over, __ATOMIC_ACQUIRE) != 0;
+}
+
+static void
+work_in_storm(void *arg)
+{
+    struct storm *storm = arg;
+    storm->work();
+    tri_waitgroup_done(&storm->group);
+}
+
+static void
+collect_in_storm(void *arg)
+{
+    struct storm *storm = arg;
+    while (!storm_is_over())
+        tri_gc();
+    tri_waitgroup_done(&storm->group);
+}
+
+static void
+blow(void *arg)
+{
+    struct storm *storm = arg;
+    __atomic_store_n(&over, 0, __ATOMIC_RELEASE);
+    tri_waitgroup_add(&storm->group, storm->workers + 1);
+    for (int i = 0; i < storm->workers; i++)
+        tri_go(work_in_storm, storm);
+    tri_go(collect_in_storm, storm);
+    tri_sleep((int64_t)(storm->seconds * 1e9));
+    __atomic_store_n(&over, 1, __ATOMIC_RELEASE);
+    tri_waitgroup_wait(&storm->group);
+}
+
+void
+storm(void (*work)(void), int workers, double seconds)
+{
+    struct storm storm = { work, workers, seconds, { 0 } };
+    apart(blow, &storm);
+}
+
+/* ---- accounts ---- */
+
 int64_t
 metric(const char *name)
 {
@@ -55,6 +112,8 @@ expect_balance(void)
     EXPECT_EQ(queued, executed);
     EXPECT_EQ(metric("/gc/cleanups/armed:cleanups"), added - stopped - queued);
 }
+
+/* ---- misuse ---- */
 
 static jmp_buf back;
 static char said[512];

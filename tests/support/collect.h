@@ -21,6 +21,13 @@ void apart(void (*fn)(void *arg), void *arg);
 /* A full cycle, and every callback it made due has returned. */
 void collect(void);
 
+/*
+ * Goroutines that run `work`, so many, beside one that collects without a pause,
+ * for so long; all apart.  `work` comes back soon after storm_is_over.
+ */
+void storm(void (*work)(void), int workers, double seconds);
+bool storm_is_over(void);
+
 /* One metric as an integer. */
 int64_t metric(const char *name);
 

@@ -40,6 +40,21 @@ WRONG = [
     (INDEX + ["--events", "core"], ["--events needs --trace"]),
     (INDEX + ["-q"], ["'-q'"]),
     (["run", "index", "-p", "dir=/no/such/place"], ["/no/such/place"]),
+    (["run", "index", "-p", "dir="], ["'dir'", "empty"]),
+    (INDEX + ["-p", "query="], ["'query'", "empty"]),
+    (INDEX + ["-p", "top="], ["'top'", "empty"]),
+    (INDEX + ["-p", ""], ["'-p'", "empty"]),
+    (INDEX + ["--procs", ""], ["'--procs'", "empty"]),
+    (INDEX + ["--procs="], ["'--procs'", "empty"]),
+    (INDEX + ["--out", ""], ["'--out'", "empty"]),
+    (INDEX + ["--json="], ["'--json'", "empty"]),
+    (["report", "/tmp", "-o", ""], ["'-o'", "empty"]),
+    (["trace", "export", "x", "--to="], ["'--to'", "empty"]),
+    (["trace", "record", "--events=", "--", "true"], ["'--events'", "empty"]),
+    (["trace", "export", "/no/such/place", "--to", "csv"], ["/no/such/place"]),
+    (["trace", "export", "/no/such/place", "--to", "perfetto"],
+     ["/no/such/place"]),
+    (["trace", "check", "/no/such/place"], ["/no/such/place"]),
     (["list", "--jsno"], ["'--jsno'", "'--json'"]),
     (["list", "index"], ["index"]),
     (["report"], ["which run"]),
@@ -47,6 +62,13 @@ WRONG = [
     (["compare", "a.json"], ["two files"]),
     (["compare", "/no/a.json", "/no/b.json"], ["/no/a.json"]),
     (["doctor", "now"], ["now"]),
+    (["trace"], ["which command"]),
+    (["trace", "chek", "x"], ["'chek'", "'check'"]),
+    (["trace", "check", ""], ["''", "name the directory"]),
+    (["trace", "check", "/usr/share/common-licenses"],
+     ["there is no trace in", "name the directory"]),
+    (["trace", "check", "x", "y"], ["one trace"]),
+    (["trace", "export", "x"], ["--to what"]),
 ]
 
 RIGHT = [["--help"], ["--version"], ["list"], ["list", "--json"],
@@ -78,4 +100,46 @@ with Scratch() as place:
         pass
     done = run([TRICOLOR, *INDEX, "--out", file], 3)
     expect(b"cannot make the directory" in done.stderr, f"{done.stderr!r}")
+
+# What cannot be written is said, by every command that prints (OUT-1): on a full
+# disk, and where standard output is closed.
+SENTENCE = b"could not be written to standard output"
+
+
+def expect_unwritten(arguments, status=3):
+    for place in (">/dev/full", ">&-"):
+        done = run(["sh", "-c", f'exec "$@" {place}', "sh", TRICOLOR,
+                    *arguments], status)
+        expect(done.stderr.count(SENTENCE) == 1 and done.stdout == b"",
+               f"{arguments} {place}: {done.stderr!r}")
+
+
+with Scratch() as place:
+    out = os.path.join(place, "out")
+    run([TRICOLOR, *INDEX, "--out", out])
+    for arguments in RIGHT:
+        expect_unwritten(arguments)
+    expect_unwritten(INDEX)
+    expect_unwritten(INDEX + ["--repeat", "2"])
+    expect_unwritten(["compare", f"{out}/run.json", f"{out}/run.json"])
+    expect_unwritten(["report", out])
+    expect_unwritten(["trace", "--help"])
+    # Closed, it is not taken by the first file that is opened.
+    run(["sh", "-c", 'exec "$@" >&-', "sh", TRICOLOR, *INDEX, "--json",
+         f"{out}/second.json"], 3)
+    with open(f"{out}/second.json", "rb") as file:
+        expect(file.read(1) == b"{", "results went into the JSON")
+
+    # A file is whole or not there, and what was there stays (OUT-2).
+    for to in ("csv", "perfetto"):
+        kept = os.path.join(place, to)
+        with open(kept, "w", encoding="ascii") as file:
+            file.write("mine")
+        run([TRICOLOR, "trace", "export", out, "--to", to, "-o", kept], 2)
+        with open(kept, encoding="ascii") as file:
+            expect(file.read() == "mine", f"{to}: an old file is gone")
+        run([TRICOLOR, "trace", "export", out, "--to", to, "-o",
+             f"{place}/new"], 2)
+    expect(sorted(os.listdir(place)) == ["csv", "out", "perfetto"],
+           f"left behind: {os.listdir(place)}")
 print("ok")

@@ -71,4 +71,24 @@ with Scratch() as place:
     expect("neither" in line, line)
     line = compare(place, result(fast), benchmark(fast), 2)
     expect("nothing in common" in line, line)
+    expect(run([TRICOLOR, "compare", f"{place}/a.json", f"{place}/b.json"],
+               2).stdout == b"", "a table of nothing")
+    for runs in (5, {"a": 1}, [1], "runs"):
+        line = compare(place, result(fast),
+                       {"schema": "tricolor.run/1", "runs": runs}, 2)
+        expect("b.json are no list of runs" in line, line)
+    line = compare(place, result(fast), {"schema": "other", "runs": []}, 2)
+    expect("is not of the schema" in line, line)
+    for content, words in (("", "is not JSON"), ("[" * 10000, "is not JSON"),
+                           ('{"schema": "tricolor', "is not JSON"),
+                           ("[1, 2]", "neither")):
+        with open(f"{place}/b.json", "w", encoding="ascii") as file:
+            file.write(content)
+        done = run([TRICOLOR, "compare", f"{place}/a.json", f"{place}/b.json"],
+                   2)
+        expect(words in done.stderr.decode() and done.stdout == b"",
+               f"{content[:20]!r}: {done.stderr!r}")
+    done = run([TRICOLOR, "compare", place, place], 2)
+    expect(b"it is a directory; name a file in it" in done.stderr,
+           f"{done.stderr!r}")
 print("ok")

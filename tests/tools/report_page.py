@@ -165,14 +165,26 @@ with Scratch() as place:
         file.write(half)
     empty = os.path.join(place, "empty")
     os.makedirs(empty)
+    shapeless = os.path.join(place, "shapeless")
+    change(good, shapeless, lambda result: result.update(runs=5))
     for directory, words in ((truncated, "is not JSON"),
-                             (empty, "cannot read")):
+                             (empty, "cannot read"),
+                             (shapeless, "no list of runs")):
         done = run([TRICOLOR, "report", directory], 1)
         expect(words.encode() in done.stderr, f"{done.stderr!r}")
         data = check_page(os.path.join(directory, "report.html"))
         expect(words in data["runs"][0]["notes"][0], f"{data['runs'][0]}")
         draw(os.path.join(directory, "report.html"),
              ["No run to show", words])
+
+    # A folder `trace` of an earlier run is not taken for this one's.
+    stale = os.path.join(place, "stale")
+    change(good, stale, lambda result: None)
+    os.makedirs(os.path.join(stale, "trace", "ust"))
+    run([TRICOLOR, "report", stale])
+    entry = check_page(os.path.join(stale, "report.html"))["runs"][0]
+    expect(len(entry["notes"]) == 1 and "was not traced" in entry["notes"][0],
+           f"{entry['notes']}")
 
     check_traced(place)
 

@@ -5,7 +5,8 @@
  *     trace_program good|twice|flood|crash COUNT
  *
  * good: COUNT cleanups on two threads, two collections; twice: one of them
- * runs twice; flood: COUNT events without a pause; crash: the same, and abort.
+ * runs twice; flood: COUNT events without a pause, and no end; crash: the same,
+ * and abort.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -97,6 +98,7 @@ main(int argc, char **argv)
     fprintf(stderr, "%s\n", tri_trace_status());
     bool crash = strcmp(argv[1], "crash") == 0;
     if (crash || strcmp(argv[1], "flood") == 0) {
+        tri_trace_runtime_begin(2, 100, UINT64_MAX);
         for (uint64_t i = 0; i < count; i++)
             tri_trace_heap(i, i, i);
         if (crash)

@@ -32,6 +32,13 @@ def check(trace, status=0):
     return json.loads(done.stdout)
 
 
+def expect_only(rule, words, report):
+    problems = report["problems"]
+    if len(problems) != 1 or problems[0]["rule"] != rule \
+            or words not in problems[0]["text"]:
+        sys.exit(f"not {rule} alone, with '{words}': {problems}")
+
+
 def metric(result, name):
     return result["metrics"][f"/gc/cleanups/{name}:cleanups"]
 
@@ -84,7 +91,8 @@ def whole_run(folder, procs, events):
 
 
 def killed_run(folder):
-    """Its guard ends the session; the trace is whole up to the end."""
+    """Its guard ends the session; the trace is whole up to where it died, and
+    no proof of more."""
     out = os.path.join(folder, "killed")
     child = subprocess.Popen([TRICOLOR, "run", "index", "-p", f"dir={DIR}",
                               "-p", "rounds=1000000", "--trace", "--out", out],
@@ -101,9 +109,59 @@ def killed_run(folder):
         if "tricolor-%d-" % child.pid not in run("lttng", "list").stdout:
             break
         time.sleep(0.1)
-    report = check(f"{out}/trace")
+    report = check(f"{out}/trace", 1)
     if report["cleanups"]["added"] == 0 or report["cycles"] == 0:
         sys.exit(f"the killed run left {report}")
+    expect_only("CHK-14", "has no runtime_end: it crashed, was killed", report)
+
+
+def late_session(folder):
+    """A session that begins while the program runs proves nothing."""
+    if shutil.which("lttng") is None:
+        return
+    child = subprocess.Popen([TRICOLOR, "run", "index", "-p", f"dir={DIR}",
+                              "-p", "rounds=1000000"],
+                             stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+    name, late = f"tricolor-test-{child.pid}", os.path.join(folder, "late")
+    time.sleep(1)
+    on = ["--userspace", "--session", name]
+    for words in (["create", name, f"--output={late}"],
+                  ["track", *on, "--vpid", str(child.pid)],
+                  ["enable-channel", *on, "--subbuf-size=4M", "events"],
+                  ["enable-event", *on, "--channel=events", "tricolor:*"],
+                  ["add-context", *on, "--channel=events", "--type=vpid"],
+                  ["start", name]):
+        done = run("lttng", *words)
+        if done.returncode != 0:
+            sys.exit(f"lttng {words}: {done.stdout}{done.stderr}")
+    time.sleep(1)
+    run("lttng", "destroy", name)
+    child.kill()
+    child.wait()
+    report = check(late, 1)
+    if report["problems"][0]["rule"] != "CHK-13" \
+            or "began while it ran" not in report["problems"][0]["text"]:
+        sys.exit(f"the late session left {report}")
+
+
+def interrupted_run(folder):
+    """Its session ends with it, and it says what there is."""
+    out = os.path.join(folder, "interrupted")
+    child = subprocess.Popen([TRICOLOR, "run", "index", "-p", f"dir={DIR}",
+                              "-p", "rounds=1000000", "--trace", "--out", out],
+                             stdout=subprocess.DEVNULL, text=True,
+                             stderr=subprocess.PIPE, start_new_session=True)
+    time.sleep(2)
+    os.killpg(child.pid, signal.SIGINT)
+    said = child.communicate(timeout=60)[1]
+    # The guard has the lock until the session is gone.
+    run("flock", out, "true")
+    if "interrupted" not in said or child.returncode != -signal.SIGINT \
+            or "tricolor-%d-" % child.pid in run("lttng", "list").stdout \
+            or os.listdir(out) != ["trace"]:
+        sys.exit(f"interrupted, it left {os.listdir(out)} and said {said}")
+    expect_only("CHK-14", "has no runtime_end", check(f"{out}/trace", 1))
 
 
 with tempfile.TemporaryDirectory() as place:
@@ -111,4 +169,6 @@ with tempfile.TemporaryDirectory() as place:
         whole_run(place, procs, "core")
     whole_run(place, 2, "all")
     killed_run(place)
+    late_session(place)
+    interrupted_run(place)
 print("the traces agree with the runs")

@@ -15,11 +15,16 @@
 
 static struct trace_event stream[EVENTS_MAX];
 static size_t stream_count;
+static struct trace_read_result reading;
 
+/* Of a session that records all events. */
 static void
 begin_stream(void)
 {
     stream_count = 0;
+    reading = (struct trace_read_result){ 0 };
+    for (size_t i = 0; i < TRI_TRACE_EVENT_COUNT; i++)
+        reading.recorded[i] = true;
 }
 
 /* Appends an event, 1 us after the one before. */
@@ -28,8 +33,9 @@ put(enum tri_trace_event event, uint64_t f0, uint64_t f1, uint64_t f2,
     uint64_t f3)
 {
     EXPECT(stream_count < EVENTS_MAX);
+    int64_t before = stream_count > 0 ? stream[stream_count - 1].time_ns : 0;
     stream[stream_count] = (struct trace_event){
-        .time_ns = 1000 * (int64_t)(stream_count + 1),
+        .time_ns = before + 1000,
         .event = event,
         .field = { f0, f1, f2, f3 },
         .process = 1,
@@ -45,33 +51,73 @@ put(enum tri_trace_event event, uint64_t f0, uint64_t f1, uint64_t f2,
         (uint64_t)(f3))
 
 static struct trace_report
-check_lossy(uint64_t discarded)
+check_stream(void)
 {
-    struct trace_check *check = trace_check_new();
+    struct trace_check *check = trace_check_new(&reading);
     for (size_t i = 0; i < stream_count; i++)
         trace_check_event(check, &stream[i]);
-    struct trace_report report = *trace_check_finish(check, discarded);
+    struct trace_report report = *trace_check_finish(check);
     trace_check_free(check);
     return report;
 }
 
 /* The stream breaks this rule, once, and no other. */
 static void
-expect_broken(int rule)
+expect_broken_as_it_is(int rule)
 {
-    struct trace_report report = check_lossy(0);
+    struct trace_report report = check_stream();
     EXPECT_F(report.problem_count == 1 && report.problems[0].rule == rule,
              "%d problems, the first of CHK-%d (%s); wanted one of CHK-%d",
              (int)report.problem_count, report.problems[0].rule,
              report.problems[0].text, rule);
 }
 
+static bool
+has(enum tri_trace_event event)
+{
+    for (size_t i = 0; i < stream_count; i++)
+        if (stream[i].event == event)
+            return true;
+    return false;
+}
+
+/* What the runtime puts at the end of a run that began, with right totals. */
+static void
+put_end(void)
+{
+    uint64_t counts[TRI_TRACE_EVENT_COUNT] = { 0 };
+    if (!has(TRI_TRACE_EV_runtime_begin))
+        return;
+    for (size_t i = 0; i < stream_count; i++)
+        counts[stream[i].event] +=
+            stream[i].event != TRI_TRACE_EV_cleanup_stop || stream[i].field[2];
+    if (!has(TRI_TRACE_EV_cleanup_totals))
+        PUT(cleanup_totals, counts[TRI_TRACE_EV_cleanup_add],
+            counts[TRI_TRACE_EV_cleanup_stop],
+            counts[TRI_TRACE_EV_cleanup_queue],
+            counts[TRI_TRACE_EV_cleanup_end]);
+    if (!has(TRI_TRACE_EV_runtime_end))
+        PUT(runtime_end, 0);
+}
+
+static void
+expect_broken(int rule)
+{
+    size_t given = stream_count;
+    put_end();
+    expect_broken_as_it_is(rule);
+    stream_count = given;
+}
+
 static struct trace_report
 expect_good(void)
 {
-    struct trace_report report = check_lossy(0);
+    size_t given = stream_count;
+    put_end();
+    struct trace_report report = check_stream();
     EXPECT_F(report.problem_count == 0, "CHK-%d: %s", report.problems[0].rule,
              report.problems[0].text);
+    stream_count = given;
     return report;
 }
 
@@ -174,13 +220,18 @@ TEST(two_processes_are_kept_apart)
 {
     put_start();
     put_run(1);
-    for (size_t i = 0; i < 5; i++) {
-        stream[5 + i] = stream[i];
-        stream[5 + i].process = 2;
-        stream[5 + i].time_ns += 5000;
+    put_end();
+    size_t one = stream_count;
+    for (size_t i = 0; i < one; i++) {
+        stream[one + i] = stream[i];
+        stream[one + i].process = 2;
+        stream[one + i].time_ns += 1000 * (int64_t)one;
     }
-    stream_count = 10;
+    stream_count = 2 * one;
     EXPECT_EQ(expect_good().executed, 2);
+    /* The second one crashes: the first one's end is not its own. */
+    stream_count -= 2;
+    expect_broken_as_it_is(14);
 }
 
 /* ---- CHK-1 to CHK-6: cleanups ---- */
@@ -309,12 +360,32 @@ TEST(chk_6_the_totals_agree)
     }
 }
 
-TEST(chk_6_totals_in_the_middle_of_things_are_not_compared)
+TEST(chk_6_no_cleanup_comes_after_the_totals)
 {
     put_start();
-    PUT(cleanup_totals, 9, 9, 9, 9);
     put_run(5);
-    expect_good();
+    PUT(cleanup_totals, 2, 0, 1, 1);
+    PUT(cleanup_add, 6, OBJECT);
+    expect_broken(6);
+}
+
+TEST(chk_6_only_what_was_recorded_is_compared)
+{
+    put_start();
+    PUT(cleanup_begin, 5, OBJECT, 9);
+    PUT(cleanup_stop, 6, OBJECT, 1);
+    PUT(cleanup_stop, 7, OBJECT, 0);
+    PUT(cleanup_totals, 70, 1, 30, 30);
+    reading.recorded[TRI_TRACE_EV_cleanup_add] = false;
+    reading.recorded[TRI_TRACE_EV_cleanup_queue] = false;
+    reading.recorded[TRI_TRACE_EV_cleanup_end] = false;
+    EXPECT(!expect_good().cleanups_recorded);
+    PUT(cleanup_stop, 8, OBJECT, 1);
+    stream[4].field[1] = 2;
+    expect_broken(6); /* 8 comes after the totals */
+    reading.recorded[TRI_TRACE_EV_cleanup_add] = true;
+    stream_count--;
+    EXPECT_EQ(check_stream().problems[1].rule, 6); /* 70 were added */
 }
 
 /* ---- CHK-7 to CHK-9: cycles, sweeps, stops ---- */
@@ -432,12 +503,14 @@ expect_pair(enum tri_trace_event begin, enum tri_trace_event end, uint32_t key)
     put_start();
     put(begin, field[0], field[1], field[2], field[3]);
     put(begin, field[0], field[1], field[2], field[3]);
-    EXPECT(check_lossy(0).problem_count > 0);
-    EXPECT_EQ(check_lossy(0).problems[0].rule, 10);
+    put_end();
+    EXPECT(check_stream().problem_count > 0);
+    EXPECT_EQ(check_stream().problems[0].rule, 10);
     put_start();
     put(end, field[0], field[1], field[2], field[3]);
-    EXPECT(check_lossy(0).problem_count > 0);
-    EXPECT_EQ(check_lossy(0).problems[0].rule, 10);
+    put_end();
+    EXPECT(check_stream().problem_count > 0);
+    EXPECT_EQ(check_stream().problems[0].rule, 10);
     put_start();
     put(begin, field[0], field[1], field[2], field[3]);
     put(end, field[0], field[1], field[2], field[3]);
@@ -500,11 +573,22 @@ TEST(chk_12_a_lost_event_is_no_proof)
 {
     put_start();
     put_run(1);
-    struct trace_report report = check_lossy(3);
-    EXPECT_EQ(report.problem_count, 1);
-    EXPECT_EQ(report.problems[0].rule, 12);
+    reading.discarded = 3;
+    expect_broken(12);
+    reading.discarded = 0;
+    expect_good();
+    reading.lost_packets = 1;
+    expect_broken(12);
     begin_stream();
     expect_broken(12); /* no events at all */
+}
+
+static void
+expect_said(const char *words)
+{
+    struct trace_report report = check_stream();
+    EXPECT_F(strstr(report.problems[0].text, words) != NULL, "\"%s\" lacks %s",
+             report.problems[0].text, words);
 }
 
 TEST(chk_13_a_late_trace_is_no_proof)
@@ -518,6 +602,11 @@ TEST(chk_13_a_late_trace_is_no_proof)
     begin_stream();
     PUT(cleanup_begin, 5, OBJECT, 9);
     expect_broken(13);
+    expect_said("began while it ran (1 events");
+    /* Its own counts are those of the whole run: no fault of the trace's. */
+    PUT(cleanup_totals, 9, 9, 9, 9);
+    PUT(runtime_end, 0);
+    expect_broken(13);
     /* The rest may be cut off at the front. */
     begin_stream();
     PUT(worker_end, 1, 0, 1);
@@ -527,6 +616,54 @@ TEST(chk_13_a_late_trace_is_no_proof)
     PUT(cycle_end, 1);
     PUT(sweep_end, 1);
     put_cycle(2);
+    expect_broken(13);
+    expect_said("a file of the trace is missing");
+    PUT(statedump, 1, 0, 2);
+    expect_said("began while it ran");
+    reading.recorded[TRI_TRACE_EV_runtime_begin] = false;
+    expect_broken(13);
+    expect_said("did not record runtime_begin");
+}
+
+TEST(chk_14_a_trace_without_its_end_is_no_proof)
+{
+    put_start();
+    put_run(1);
+    expect_broken_as_it_is(14);
+    expect_said("it crashed, was killed or still ran");
+    PUT(cleanup_totals, 1, 0, 1, 1);
+    expect_broken_as_it_is(14);
+    expect_said("not its runtime_end");
+    stream_count--;
+    PUT(runtime_end, 0);
+    expect_broken_as_it_is(14);
+    expect_said("not its cleanup_totals");
+    reading.recorded[TRI_TRACE_EV_cleanup_totals] = false;
+    expect_broken_as_it_is(14);
+    expect_said("did not record cleanup_totals");
+}
+
+TEST(what_is_missing_is_never_crowded_out)
+{
+    put_start();
+    for (uint64_t i = 0; i < TRACE_PROBLEMS_MAX + 5; i++)
+        PUT(cleanup_add, 0, OBJECT);
+    EXPECT_EQ(check_stream().problems[0].rule, 14);
+    EXPECT_EQ(check_stream().problems[TRACE_PROBLEMS_MAX - 1].rule, 1);
+}
+
+TEST(a_pair_of_which_half_was_recorded_is_not_asked_for)
+{
+    put_start();
+    PUT(assist_end, 1, 0, 7, 64);
+    PUT(stw_end, 1, 900);
+    PUT(sweep_end, 1, 10, 50);
+    PUT(phase, 1, TRI_GC_MARK);
+    EXPECT(check_stream().problem_count > 1);
+    reading.recorded[TRI_TRACE_EV_assist_begin] = false;
+    reading.recorded[TRI_TRACE_EV_stw_stopped] = false;
+    reading.recorded[TRI_TRACE_EV_sweep_begin] = false;
+    reading.recorded[TRI_TRACE_EV_cycle_end] = false;
     expect_good();
 }
 
@@ -535,8 +672,9 @@ TEST(problems_beyond_the_kept_ones_are_counted)
     put_start();
     for (uint64_t i = 0; i < TRACE_PROBLEMS_MAX + 5; i++)
         PUT(cleanup_add, 0, OBJECT);
+    put_end();
     /* All have id 0, and all but the first are added again. */
-    EXPECT_EQ(check_lossy(0).problem_count, 2 * (TRACE_PROBLEMS_MAX + 5) - 1);
+    EXPECT_EQ(check_stream().problem_count, 2 * (TRACE_PROBLEMS_MAX + 5) - 1);
 }
 
 /* ---- sums ---- */
@@ -562,7 +700,8 @@ TEST(durations_are_exact_to_an_eighth)
 
 TEST(many_ids_are_told_apart)
 {
-    struct trace_check *check = trace_check_new();
+    begin_stream();
+    struct trace_check *check = trace_check_new(&reading);
     struct trace_event event = { .event = TRI_TRACE_EV_runtime_begin };
     trace_check_event(check, &event);
     event.event = TRI_TRACE_EV_cleanup_add;
@@ -571,7 +710,12 @@ TEST(many_ids_are_told_apart)
         event.time_ns++;
         trace_check_event(check, &event);
     }
-    const struct trace_report *report = trace_check_finish(check, 0);
+    event.event = TRI_TRACE_EV_cleanup_totals;
+    memcpy(event.field, (uint64_t[4]){ 200000 }, sizeof(event.field));
+    trace_check_event(check, &event);
+    event.event = TRI_TRACE_EV_runtime_end;
+    trace_check_event(check, &event);
+    const struct trace_report *report = trace_check_finish(check);
     EXPECT_EQ(report->problem_count, 0);
     EXPECT_EQ(report->armed, 200000);
     trace_check_free(check);
