@@ -24,7 +24,8 @@ say_where(void)
                   g->name == NULL ? "" : ", the runtime's ",
                   g->name == NULL ? "" : g->name);
     else if (tri_local_m() != NULL)
-        tri_print("  in the scheduler of thread %d\n", tri_local_m()->tid);
+        tri_print("  in the scheduler of thread %d\n",
+                  tri_load_relaxed(&tri_local_m()->tid)); /* our own */
 }
 
 static bool

@@ -113,7 +113,8 @@ tri_m_adopt(struct tri_m *m)
     TRI_CHECK(lo != NULL, "a thread's stack is not to be found");
     m->stack_lo = (uintptr_t)lo;
     m->stack_hi = (uintptr_t)lo + bytes;
-    m->tid = tri_os_tid();
+    /* Relaxed: published by the state (M-5). */
+    tri_store_relaxed(&m->tid, tri_os_tid());
     m->newborn = 0;
     tri_san_thread(&m->san, lo, bytes);
     struct tri_local *local = tri_local_get();

@@ -19,6 +19,10 @@
  *   M-3  Everything a scanner reads (uc, stopped_sp, regs) is written before
  *        the state becomes STOPPED or BLOCKED (release).
  *   M-4  M structs are type-stable; one without a thread is BLOCKED.
+ *   M-5  `tid` is written before the state first leaves BLOCKED (an M may have
+ *        had another thread before), so whoever saw RUN or REQ, and he alone,
+ *        may take it for the thread's: a relaxed load, ordered by the state;
+ *        otherwise a stop signal goes to a thread that is no longer there.
  */
 #ifndef TRI_RUNTIME_M_H
 #define TRI_RUNTIME_M_H
@@ -61,7 +65,7 @@ struct tri_m {
     void *sched_sp;               /* [o] the scheduler, while g runs */
     struct tri_san san;           /* [o] */
     int index;                    /* [c] */
-    int tid;                      /* [c] */
+    TRI_ATOMIC(int) tid;          /* [a] written by its thread: M-5 */
 
     /* Where its roots are while it is stopped: M-3. */
     ucontext_t *uc;             /* [o] stopped by signal: all registers */

@@ -69,7 +69,8 @@ void
 tri_p_install(struct tri_p *p, struct tri_m *m)
 {
     TRI_DCHECK(tri_load(&p->m) == NULL, "P-1: P %d has a holder", p->index);
-    TRI_DCHECK(tri_load(&m->p) == NULL, "P-1: thread %d has a P", m->tid);
+    TRI_DCHECK(tri_load(&m->p) == NULL, "P-1: thread %d has a P",
+               tri_load_relaxed(&m->tid)); /* a message */
     /* Relaxed: published by the lock, the note or the state word. */
     tri_store_relaxed(&p->m, m);
     /* Release pairs with the acquire in tri_m_sleep_idle: after a stale wake-up

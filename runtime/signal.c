@@ -117,8 +117,9 @@ tri_signal_init(void)
 void
 tri_signal_send(struct tri_m *m)
 {
-    int error = tri_os_signal_thread(m->tid, STOP_SIGNAL);
-    TRI_CHECK(error == 0, "no signal to thread %d: %d", m->tid, error);
+    int tid = tri_load_relaxed(&m->tid); /* M-5: the caller saw RUN */
+    int error = tri_os_signal_thread(tid, STOP_SIGNAL);
+    TRI_CHECK(error == 0, "no signal to thread %d: %d", tid, error);
 }
 
 void

@@ -76,7 +76,7 @@ acknowledge(struct tri_m *m)
 {
     struct tri_stop_wait *wait = m->waiter;
     /* Relaxed: read after the count has reached 0. */
-    tri_store_relaxed(&wait->last_tid, m->tid);
+    tri_store_relaxed(&wait->last_tid, tri_load_relaxed(&m->tid));
     /* Pairs with the load in tri_stop_wait_all: all this thread did before is
      * visible to the stopper. */
     if (tri_sub(&wait->remaining, 1) == (TRI_STOP_SLEEPER | 1))
@@ -333,8 +333,8 @@ tri_m_request(struct tri_m *m, struct tri_stop_wait *wait)
             return true;
         }
         TRI_CHECK(state == TRI_M_RUN || state == TRI_M_BLOCKED,
-                  "M-1: thread %d is in state %u without a claim", m->tid,
-                  state);
+                  "M-1: thread %d is in state %u without a claim",
+                  tri_load_relaxed(&m->tid), state); /* a message */
     }
 }
 
