@@ -15,9 +15,9 @@
 
 struct tri_heap_space tri_space;
 
-#define SPACE_BYTES_MAX   ((size_t)1 << 40)
-#define SPACE_BYTES_MIN   ((size_t)1 << 30)
-#define SPACE_SIXTEENTHS  10u /* of the address space; the tables are extra */
+#define SPACE_BYTES_MAX  ((size_t)1 << 40)
+#define SPACE_BYTES_MIN  ((size_t)1 << 30)
+#define SPACE_SIXTEENTHS 10u /* of the address space; the tables are extra */
 
 /* Bytes of mark table `i` for a heap of `heap_bytes`. */
 static size_t
