@@ -25,8 +25,11 @@
  * Signals and processes.  SIGURG is the runtime's: leave its handler alone and do
  * not block it in a thread that runs goroutines or is attached, or no pause
  * begins while that thread computes.  A child of fork() may only exec or _exit.
- * Do not dlclose a library whose static data was ever a root while collections
- * may run.
+ * Libraries may be loaded and unloaded at any time.  What a library's static data
+ * alone refer to dies with it; what is to live on is taken out of them before
+ * dlclose: load it, then TRI_STORE(&slot, NULL).  In a callback of
+ * dl_iterate_phdr no call may wait for the collector (tri_gc, tri_root_remove,
+ * tri_cleanup_drain).
  *
  * Objects are zeroed, never move, and are 8-byte aligned (16 where the size is
  * a multiple of 16 and the type holds no header; see tri_type_make).
@@ -254,8 +257,11 @@ TRI_API void *tri_weak_get(struct tri_weak weak);
 /* ---- roots -------------------------------------------------------------- */
 
 /* Every aligned word of [start, start + bytes) is a root until removed.
- * Stores of heap pointers into it go through TRI_STORE.  0, -EINVAL, -ENOMEM. */
+ * Stores of heap pointers into it go through TRI_STORE; what it holds before the
+ * call is to be known elsewhere too until the call returns.  A long range is no
+ * burden on pauses.  0, -EINVAL, -ENOMEM. */
 TRI_API int tri_root_add(void *start, size_t bytes);
+/* Waits for the end of a cycle that marks. */
 TRI_API int tri_root_remove(void *start);
 
 /* ---- goroutines ---------------------------------------------------------- */
