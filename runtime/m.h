@@ -73,8 +73,7 @@ struct tri_m {
     struct tri_saved_regs regs; /* [o] in a blocking call: the caller's */
     uintptr_t stack_hi;         /* [c] of its own stack */
     uintptr_t stack_lo;         /* [c] */
-    uintptr_t alt_lo, alt_hi;   /* [c] the alternate signal stack */
-    uint32_t alt_own;           /* [c] we mapped it */
+    void *alt_own;              /* [c] signal stack we made; NULL: none */
     void *system_call_sp;       /* [o] g's stack while on the system stack */
     uint32_t off_to;            /* [o] state of the g that switches off */
 
@@ -157,10 +156,18 @@ void tri_signal_init(void);
 void tri_signal_thread_start(struct tri_m *m);
 void tri_signal_thread_end(struct tri_m *m);
 void tri_signal_send(struct tri_m *m);
+typedef void (*tri_scan_fn)(uintptr_t lo, uintptr_t hi, void *arg);
+
 /* Calls scan for registers and stack of a stopped M's goroutine; returns where
  * the live part of the stack begins. */
-uintptr_t tri_signal_scan(struct tri_m *m, struct tri_g *g,
-                          void (*scan)(uintptr_t lo, uintptr_t hi, void *arg),
+uintptr_t tri_signal_scan(struct tri_m *m, struct tri_g *g, tri_scan_fn scan,
                           void *arg);
+
+/* ---- runtime/stack_scan.c --------------------------------------------------- */
+
+/* The words from sp up; `uc`: the frame of the signal that stopped it, or NULL.
+ * Returns where the live part of g's own stack begins. */
+uintptr_t tri_stack_scan(struct tri_g *g, uintptr_t sp, const ucontext_t *uc,
+                         tri_scan_fn scan, void *arg);
 
 #endif /* TRI_RUNTIME_M_H */
