@@ -93,6 +93,8 @@ struct tri_m {
     uint32_t loses_p;            /* he took the P: it waits for another */
     TRI_ATOMIC(uint32_t) in_use; /* [a] has a thread */
     struct tri_stop_wait wait;   /* [o] as a stopper of one */
+    int64_t deaf_since_ns;       /* [k] 0: it answered the last request */
+    uint32_t told;               /* [k] it was said why it does not answer */
 
     uint64_t stop_count;  /* [o] statistics */
     uint64_t defer_count; /* [o] stops put off by a section */
@@ -139,8 +141,8 @@ bool tri_m_claim(struct tri_m *m);
 void tri_m_unclaim(struct tri_m *m);
 /* Asks; true: an answer is owed to `wait`.  False: stopped already (BSTOP). */
 bool tri_m_request(struct tri_m *m, struct tri_stop_wait *wait);
-/* Waits until all answered. */
-void tri_stop_wait_all(struct tri_stop_wait *wait);
+/* Waits until all answered, at most timeout_ns (< 0: for ever); true: they did. */
+bool tri_stop_wait_all(struct tri_stop_wait *wait, int64_t timeout_ns);
 /* Lets it go on, and drops the claim. */
 void tri_m_release(struct tri_m *m);
 /* Instead of release, for an M whose P the stopper took: it sleeps until it is
@@ -148,6 +150,15 @@ void tri_m_release(struct tri_m *m);
 void tri_m_release_without_p(struct tri_m *m);
 /* Claims and stops one M; false: not now (M-2). */
 bool tri_m_stop_one(struct tri_m *m);
+
+/* ---- runtime/straggler.c -------------------------------------------------- */
+
+/* So long a stop waits before it looks for the reason. */
+#define TRI_STRAGGLER_NS INT64_C(1000000000)
+/* The world's stopper: those that owe an answer and block the signal. */
+void tri_stragglers_tell(void);
+/* Who holds m's claim, and takes his request back. */
+void tri_straggler_given_up(struct tri_m *m);
 
 /* ---- runtime/signal.c ----------------------------------------------------- */
 

@@ -102,7 +102,8 @@ stop_all(struct tri_m *self)
         while (!ask_all(self))
             tri_cpu_relax();
         tri_sub(&world.wait.remaining, 1);
-        tri_stop_wait_all(&world.wait);
+        while (!tri_stop_wait_all(&world.wait, TRI_STRAGGLER_NS))
+            tri_stragglers_tell();
         /* Who was not stopped yet may have made another. */
     } while (tri_m_count() != counted);
     for (uint32_t i = 0; i < counted; i++)

@@ -361,10 +361,10 @@ wait_some(struct tri_stop_wait *wait, int64_t timeout_ns)
     return (left & ~TRI_STOP_SLEEPER) == 0;
 }
 
-void
-tri_stop_wait_all(struct tri_stop_wait *wait)
+bool
+tri_stop_wait_all(struct tri_stop_wait *wait, int64_t timeout_ns)
 {
-    wait_some(wait, -1);
+    return wait_some(wait, timeout_ns);
 }
 
 void
@@ -411,13 +411,15 @@ tri_m_stop_one(struct tri_m *m)
             continue;
         uint32_t state = TRI_M_REQ;
         if (tri_cas(&m->state, &state, TRI_M_RUN)) {
+            tri_straggler_given_up(m);
             tri_m_unclaim(m);
             return false;
         }
         /* It answered just now; its decrement may still be on the way. */
-        tri_stop_wait_all(wait);
+        tri_stop_wait_all(wait, -1);
         break;
     }
+    m->deaf_since_ns = 0;
     tri_san_acquire(m);
     return true;
 }

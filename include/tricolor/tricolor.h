@@ -24,7 +24,8 @@
  *
  * Signals and processes.  SIGURG is the runtime's: leave its handler alone and do
  * not block it in a thread that runs goroutines or is attached, or no pause
- * begins while that thread computes.  A child of fork() may only exec or _exit.
+ * begins while that thread computes (after a second a line on standard error
+ * names it).  A child of fork() may only exec or _exit.
  * A thread may set a signal stack (sigaltstack) or run on a stack of its own making
  * (makecontext): the stack it is on counts, 8 MiB of it at most, and the thread's or
  * goroutine's own.  Others do not while nobody runs on them: what only they refer to

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/unit/rt_straggler.c: a thread that blocks the stop signal is named, once,
+ * and the stop goes on when it lets it in.
+ * To see it fail: let stop_all wait for ever at once, or leave
+ * tri_straggler_given_up out of tri_m_stop_one.
+ */
+#include <tricolor/tricolor.h>
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tests/support/test.h"
+
+#define GET(variable) __atomic_load_n(&(variable), __ATOMIC_SEQ_CST)
+#define SET(variable, value)                                                   \
+    __atomic_store_n(&(variable), value, __ATOMIC_SEQ_CST)
+
+#define DEAF_NS INT64_C(1800000000)
+
+static volatile int ready;
+static bool block_in_marking;
+
+static void
+compute(int64_t ns)
+{
+    int64_t end = test_now_ns() + ns;
+    while (test_now_ns() < end)
+        ;
+}
+
+static void
+set_blocked(int how)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGURG);
+    EXPECT_EQ(pthread_sigmask(how, &set, NULL), 0);
+}
+
+static void *
+deaf_thread(void *unused)
+{
+    (void)unused;
+    pthread_setname_np(pthread_self(), "deaf");
+    EXPECT_EQ(tri_thread_attach(), 0);
+    if (!block_in_marking)
+        set_blocked(SIG_BLOCK);
+    SET(ready, 1);
+    if (block_in_marking) {
+        while (GET(*(volatile uint32_t *)&tri_barrier_on) == 0)
+            ;
+        set_blocked(SIG_BLOCK);
+    }
+    compute(DEAF_NS);
+    set_blocked(SIG_UNBLOCK);
+    SET(ready, 2);
+    tri_thread_detach();
+    return NULL;
+}
+
+static int
+collect_beside_it(void *unused)
+{
+    (void)unused;
+    pthread_t thread;
+    EXPECT_EQ(pthread_create(&thread, NULL, deaf_thread, NULL), 0);
+    while (GET(ready) == 0)
+        tri_yield();
+    while (GET(ready) != 2)
+        tri_gc(); /* comes back, once the thread can be stopped */
+    tri_blocking_begin();
+    pthread_join(thread, NULL);
+    tri_blocking_end();
+    abort(); /* a child of EXPECT_DEATH ends so */
+}
+
+static void
+in_runtime(void *arg)
+{
+    block_in_marking = arg != NULL;
+    struct tri_options options = { .procs = 2 };
+    tri_main(collect_beside_it, NULL, &options);
+}
+
+TEST(a_thread_that_blocks_the_stop_signal_is_named)
+{
+    EXPECT_DEATH(in_runtime, NULL, "(\"deaf\") blocks SIGURG");
+}
+
+TEST(also_if_it_is_but_one_stack_that_cannot_be_had)
+{
+    EXPECT_DEATH(in_runtime, &block_in_marking, "(\"deaf\") blocks SIGURG");
+}
+
+/* ---- who is only slow is not accused ------------------------------------------- */
+
+static void
+hold_section(void *unused)
+{
+    (void)unused;
+    tri_enter();
+    SET(ready, 1);
+    compute(DEAF_NS);
+    tri_leave();
+    SET(ready, 2);
+}
+
+static int
+collect_beside_section(void *unused)
+{
+    (void)unused;
+    SET(ready, 0);
+    tri_go(hold_section, NULL);
+    while (GET(ready) == 0)
+        tri_yield();
+    tri_gc();
+    return 0;
+}
+
+static void
+listen_to_it(void *unused)
+{
+    (void)unused;
+    int ends[2];
+    char text[256];
+    EXPECT_EQ(pipe(ends), 0);
+    int out = dup(2);
+    (void)dup2(ends[1], 2);
+    (void)close(ends[1]);
+    struct tri_options options = { .procs = 2 };
+    EXPECT_EQ(tri_main(collect_beside_section, NULL, &options), 0);
+    (void)dup2(out, 2);
+    ssize_t told = read(ends[0], text, sizeof(text));
+    (void)dprintf(2, told == 0 ? "silence" : "%.*s", (int)told, text);
+    abort(); /* a child of EXPECT_DEATH ends so */
+}
+
+TEST(a_thread_that_is_slow_for_another_reason_is_not_accused)
+{
+    EXPECT_DEATH(listen_to_it, NULL, "silence");
+}
+
+TEST_MAIN
