@@ -198,7 +198,10 @@ tri_host_ready(struct tri_g *g)
 struct tri_g *
 tri_host_current_g(void)
 {
-    return tri_local_g();
+    struct tri_g *g = tri_local_g();
+    if (TRI_UNLIKELY(g == NULL))
+        tri_check_caller("tri_cleanup_drain"); /* who else asks has one */
+    return g;
 }
 
 uint64_t

@@ -25,12 +25,15 @@
  * Signals and processes.  SIGURG is the runtime's: leave its handler alone and do
  * not block it in a thread that runs goroutines or is attached, or no pause
  * begins while that thread computes (after a second a line on standard error
- * names it).  A child of fork() may only exec or _exit.
- * A thread may set a signal stack (sigaltstack) or run on a stack of its own making
- * (makecontext): the stack it is on counts, 8 MiB of it at most, and the thread's or
- * goroutine's own.  Others do not while nobody runs on them: what only they refer to
- * needs a root.  A signal stack wants 64 KiB, since the runtime's handler may come
- * on top.
+ * names it).  A thread may set a signal stack (sigaltstack) or run on a stack of
+ * its own making (makecontext): the stack it is on counts, 8 MiB of it at most,
+ * and the thread's or goroutine's own.  Others do not while nobody runs on them:
+ * what only they refer to needs a root.  A signal stack wants 64 KiB, since the
+ * runtime's handler may come on top.
+ *
+ * A child of fork() may exec, exit (also by returning from the main goroutine),
+ * and do what is safe in a signal handler; any call that needs the runtime's
+ * threads panics there.
  *
  * Libraries may be loaded and unloaded at any time.  What a library's static data
  * alone refer to dies with it; what is to live on is taken out of them before
