@@ -386,7 +386,7 @@ TRI_API int tri_metric_histogram(const char *name, uint64_t *counts,
 
 /*
  * Every option as it took effect, one by one: name ("gc", "procs",
- * "debug.gcstress"...) and value as text, until NULL.  The value is written to
+ * "gcstress"...) and value as text, until NULL.  The value is written to
  * `value`, cut at `bytes`.
  */
 TRI_API const char *tri_option_get(size_t i, char *value, size_t bytes);
