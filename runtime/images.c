@@ -52,7 +52,7 @@
 #include "runtime/sched.h"
 
 #define PIECES_FIRST 4096
-#define COPY_BYTES   2048u
+#define COPY_BYTES   4096u
 #define HEADERS_MAX  1024u /* bytes of program headers that are compared */
 
 struct piece {
