@@ -52,6 +52,15 @@ struct tri_stop_wait {
 };
 #define TRI_STOP_SLEEPER UINT32_C(0x80000000)
 
+/* Looks at an M that owes an answer for long (straggler.c). */
+struct tri_deaf {
+    int64_t last_ns; /* the last look; 0: none */
+    int64_t next_ns; /* when its mask is worth a look */
+    uint64_t stops;  /* what it had answered by then */
+    uint32_t looks;  /* in a row that found the signal blocked */
+    bool told;
+};
+
 /* Keys: [c] constant while the thread lives; [o] its thread, or a stopper while
  * it is stopped; [a] atomic; [k] who holds the claim; [l] scheduler's lock. */
 struct tri_m {
@@ -93,12 +102,11 @@ struct tri_m {
     uint32_t loses_p;            /* he took the P: it waits for another */
     TRI_ATOMIC(uint32_t) in_use; /* [a] has a thread */
     struct tri_stop_wait wait;   /* [o] as a stopper of one */
-    int64_t deaf_since_ns;       /* [k] 0: it answered the last request */
-    uint32_t told;               /* [k] it was said why it does not answer */
+    struct tri_deaf deaf;        /* [k] */
 
-    uint64_t stop_count;  /* [o] statistics */
-    uint64_t defer_count; /* [o] stops put off by a section */
-    uint64_t stray_count; /* [o] signals that found no request */
+    TRI_ATOMIC(uint64_t) stop_count; /* [a] answers; written by its thread */
+    uint64_t defer_count;            /* [o] stops put off by a section */
+    uint64_t stray_count;            /* [o] signals that found no request */
 } TRI_CACHE_ALIGNED;
 
 #define TRI_M_MAX 20000
@@ -153,10 +161,10 @@ bool tri_m_stop_one(struct tri_m *m);
 
 /* ---- runtime/straggler.c -------------------------------------------------- */
 
-/* So long a stop waits before it looks for the reason. */
-#define TRI_STRAGGLER_NS INT64_C(1000000000)
-/* The world's stopper: those that owe an answer and block the signal. */
-void tri_stragglers_tell(void);
+/* So long a stop waits before it looks for the reason, and again. */
+#define TRI_STRAGGLER_NS INT64_C(400000000)
+/* The world's stopper: looks at those that owe an answer. */
+void tri_stragglers_look(void);
 /* Who holds m's claim, and takes his request back. */
 void tri_straggler_given_up(struct tri_m *m);
 

@@ -5,13 +5,16 @@
  * A thread that blocks the stop signal and stays out of the runtime cannot be
  * stopped.  Nothing can be done about it from outside, so every pause waits; but
  * whoever looks at a program that stands still is told which thread it is, and
- * what to do.  Said once for each thread, after a second; a thread that is slow
- * for another reason (a loaded machine, a debugger) is not accused.
+ * what to do.  Said once for each thread, after a second or so.
  *
  *   STRAG-1  The asker is in a critical section, with threads stopped in place:
  *            raw system calls only; otherwise it waits for a lock of libc's.
- *   STRAG-2  `told` and `deaf_since_ns` belong to the holder of the claim;
- *            otherwise two stoppers tell the same, or of the thread before.
+ *   STRAG-2  `deaf` belongs to the holder of the claim; otherwise two stoppers
+ *            tell the same, or of the thread before.
+ *   STRAG-3  Told is who has the signal pending and blocked at two looks, a while
+ *            apart, and answered no stop in between; otherwise a thread is accused
+ *            that is slow for another reason (a loaded machine, a debugger) and
+ *            seen inside the handler, where everything is blocked.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -27,6 +30,7 @@
 struct status {
     char name[LINE_BYTES];
     uint64_t blocked; /* bit i - 1: signal i */
+    uint64_t pending; /* for this thread alone */
 };
 
 static uint64_t
@@ -48,6 +52,8 @@ take_line(const char *line, struct status *status)
 {
     if (strncmp(line, "Name:\t", 6) == 0)
         tri_format(status->name, sizeof(status->name), "%s", line + 6);
+    else if (strncmp(line, "SigPnd:\t", 8) == 0)
+        status->pending = parse_hex(line + 8);
     else if (strncmp(line, "SigBlk:\t", 8) == 0)
         status->blocked = parse_hex(line + 8);
 }
@@ -85,42 +91,65 @@ read_status(int tid, struct status *status)
     (void)tri_syscall3(SYS_close, fd, 0, 0);
 }
 
-/* True: it was, or had been, told. */
-static bool
-tell(struct tri_m *m)
+static void
+tell(int tid, const char *name)
 {
-    if (m->told != 0)
-        return true;
-    int tid = tri_load_relaxed(&m->tid); /* M-5: it was asked */
-    struct status status;
-    read_status(tid, &status);
-    if ((status.blocked >> (SIGURG - 1) & 1) == 0)
-        return false;
-    m->told = 1;
     tri_print("tricolor: thread %d (\"%s\") blocks SIGURG and so cannot be "
               "stopped: every pause waits for it; unblock SIGURG there "
               "(pthread_sigmask), or detach it (tri_thread_detach) while it "
               "must be blocked\n",
-              tid, status.name);
-    return true;
+              tid, name);
+}
+
+/* One look at m, which owes an answer: STRAG-3. */
+static void
+look_at(struct tri_m *m)
+{
+    enum {
+        LOOKS = 2
+    };
+    struct tri_deaf *deaf = &m->deaf;
+    if (deaf->told)
+        return;
+    int64_t now = tri_os_now_ns();
+    /* Relaxed: a count that has one writer. */
+    uint64_t stops = tri_load_relaxed(&m->stop_count);
+    bool fresh = deaf->last_ns == 0 || deaf->stops != stops
+              || now - deaf->last_ns > 3 * TRI_STRAGGLER_NS;
+    deaf->last_ns = now;
+    if (fresh) {
+        deaf->stops = stops;
+        deaf->looks = 0;
+        deaf->next_ns = now + TRI_STRAGGLER_NS;
+    }
+    if (now < deaf->next_ns)
+        return;
+    struct status status;
+    int tid = tri_load_relaxed(&m->tid); /* M-5: it was asked */
+    read_status(tid, &status);
+    if ((status.blocked & status.pending) >> (SIGURG - 1) & 1)
+        deaf->looks++;
+    else
+        deaf->looks = 0;
+    deaf->next_ns = now + TRI_STRAGGLER_NS;
+    if (deaf->looks == LOOKS) {
+        deaf->told = true;
+        tell(tid, status.name);
+    }
 }
 
 void
-tri_stragglers_tell(void)
+tri_stragglers_look(void)
 {
     for (uint32_t i = 0; i < tri_m_count(); i++) {
         struct tri_m *m = tri_m_at(i);
         if (m->world_holds != 0 && tri_m_asked(m))
-            (void)tell(m);
+            look_at(m);
     }
 }
 
 void
 tri_straggler_given_up(struct tri_m *m)
 {
-    int64_t now = tri_os_now_ns();
-    if (m->deaf_since_ns == 0)
-        m->deaf_since_ns = now;
-    else if (now - m->deaf_since_ns >= TRI_STRAGGLER_NS && !tell(m))
-        m->deaf_since_ns = now; /* slow, for another reason */
+    look_at(m);
 }

@@ -103,7 +103,7 @@ stop_all(struct tri_m *self)
             tri_cpu_relax();
         tri_sub(&world.wait.remaining, 1);
         while (!tri_stop_wait_all(&world.wait, TRI_STRAGGLER_NS))
-            tri_stragglers_tell();
+            tri_stragglers_look();
         /* Who was not stopped yet may have made another. */
     } while (tri_m_count() != counted);
     for (uint32_t i = 0; i < counted; i++)

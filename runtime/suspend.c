@@ -209,7 +209,8 @@ tri_m_answer(struct tri_m *m)
         /* Succeeds once per request: one answer each.  Release: M-3. */
         if (!tri_cas(&m->state, &state, TRI_M_STOPPED))
             return;
-        m->stop_count++;
+        /* Relaxed: one writer. */
+        tri_store_relaxed(&m->stop_count, tri_load_relaxed(&m->stop_count) + 1);
         acknowledge(m);
         state = stay_stopped(m);
         if (state == TRI_M_BLOCKED || state == TRI_M_BSTOP)
@@ -419,7 +420,6 @@ tri_m_stop_one(struct tri_m *m)
         tri_stop_wait_all(wait, -1);
         break;
     }
-    m->deaf_since_ns = 0;
     tri_san_acquire(m);
     return true;
 }
