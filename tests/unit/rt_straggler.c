@@ -3,8 +3,8 @@
  * tests/unit/rt_straggler.c: a thread that blocks the stop signal is named, once,
  * and the stop goes on when it lets it in.
  * To see it fail: let stop_all wait for ever at once, or leave
- * tri_straggler_given_up out of tri_m_stop_one; accuse at the first look, whatever
- * is pending (STRAG-3).
+ * tri_straggler_given_up out of tri_m_stop_one; or let look_at ask for less, what is
+ * blocked alone, or that no stop was answered (STRAG-3).
  */
 #include <tricolor/tricolor.h>
 
@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/os.h"
+#include "runtime/sched.h"
 #include "tests/support/test.h"
 
 #define GET(variable) __atomic_load_n(&(variable), __ATOMIC_SEQ_CST)
@@ -99,10 +101,6 @@ TEST(also_if_it_is_but_one_stack_that_cannot_be_had)
 
 /* ---- who is only slow is not accused ------------------------------------------- */
 
-struct quiet {
-    int (*fn)(void *);
-};
-
 static void
 hold_section(void *unused)
 {
@@ -149,7 +147,83 @@ collect_beside_spinners(void *unused)
     return 0;
 }
 
-/* A main goroutine during which nothing is to be said. */
+static void
+beside_section(void)
+{
+    struct tri_options options = { .procs = 2 };
+    EXPECT_EQ(tri_main(collect_beside_section, NULL, &options), 0);
+}
+
+static void
+beside_spinners(void)
+{
+    struct tri_options options = { .procs = 2 };
+    EXPECT_EQ(tri_main(collect_beside_spinners, NULL, &options), 0);
+}
+
+/* A thread with the signal blocked, looked at for longer than it takes to tell:
+ * without a signal pending (as in the stop handler), and then with one, but
+ * answering. */
+static void *
+sleep_deaf(void *tid)
+{
+    set_blocked(SIG_BLOCK);
+    SET(*(int *)tid, tri_os_tid());
+    while (GET(ready) != 2)
+        tri_os_sleep_ns(1000000);
+    return NULL;
+}
+
+static void
+look_long(struct tri_m *m, uint64_t answers)
+{
+    int64_t end = test_now_ns() + 4 * TRI_STRAGGLER_NS;
+    while (test_now_ns() < end) {
+        tri_straggler_given_up(m);
+        tri_store(&m->stop_count, tri_load(&m->stop_count) + answers);
+        tri_os_sleep_ns(1000000);
+    }
+}
+
+static struct tri_m fake;
+
+static void
+look_at_deaf(bool may_be_told)
+{
+    volatile int tid = 0;
+    pthread_t thread;
+    SET(ready, 0);
+    EXPECT_EQ(
+        pthread_create(&thread, NULL, sleep_deaf, (void *)(uintptr_t)&tid), 0);
+    while (GET(tid) == 0)
+        ;
+    tri_store(&fake.tid, tid);
+    look_long(&fake, 0);
+    EXPECT_EQ(tri_os_signal_thread(tid, SIGURG), 0);
+    look_long(&fake, 1);
+    if (may_be_told)
+        look_long(&fake, 0);
+    SET(ready, 2);
+    pthread_join(thread, NULL);
+}
+
+static void
+look_but_not_long_enough(void)
+{
+    look_at_deaf(false);
+}
+
+static void
+look_until_it_is_certain(void)
+{
+    look_at_deaf(true);
+}
+
+struct quiet {
+    void (*fn)(void);
+};
+
+/* Says "silence", or what was said while fn ran. */
 static void
 listen_to(void *arg)
 {
@@ -160,8 +234,7 @@ listen_to(void *arg)
     int out = dup(2);
     (void)dup2(ends[1], 2);
     (void)close(ends[1]);
-    struct tri_options options = { .procs = 2 };
-    EXPECT_EQ(tri_main(quiet->fn, NULL, &options), 0);
+    quiet->fn();
     (void)dup2(out, 2);
     ssize_t told = read(ends[0], text, sizeof(text));
     (void)dprintf(2, told == 0 ? "silence" : "%.*s", (int)told, text);
@@ -170,10 +243,18 @@ listen_to(void *arg)
 
 TEST(a_thread_that_is_slow_for_another_reason_is_not_accused)
 {
-    struct quiet section = { collect_beside_section };
+    struct quiet section = { beside_section };
     EXPECT_DEATH(listen_to, &section, "silence");
-    struct quiet spinners = { collect_beside_spinners };
+    struct quiet spinners = { beside_spinners };
     EXPECT_DEATH(listen_to, &spinners, "silence");
+}
+
+TEST(a_blocked_signal_alone_is_no_proof)
+{
+    struct quiet unsure = { look_but_not_long_enough };
+    EXPECT_DEATH(listen_to, &unsure, "silence");
+    struct quiet sure = { look_until_it_is_certain };
+    EXPECT_DEATH(listen_to, &sure, "blocks SIGURG");
 }
 
 TEST_MAIN
