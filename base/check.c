@@ -8,6 +8,7 @@
 #include "base/check.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/atomic.h"
 #include "base/backtrace.h"
@@ -24,6 +25,9 @@ void (*tri_fatal_hook)(void);
 static TRI_ATOMIC(int) dying_tid;
 
 static TRI_ATOMIC(tri_panic_fn) panic_handler;
+
+/* Not NULL: what every panic says. */
+static TRI_ATOMIC(const char *) instead;
 
 /* One thread dies; others that come here meanwhile let it finish, and a death
  * inside the hook ends at once. */
@@ -63,6 +67,40 @@ tri_fatal_at(const char *file, int line, const char *format, ...)
     finish();
 }
 
+void
+tri_panic_instead(const char *sentence)
+{
+    tri_store(&instead, sentence);
+}
+
+bool
+tri_panics_instead(void)
+{
+    /* Relaxed: set where there is one thread. */
+    return tri_load_relaxed(&instead) != NULL;
+}
+
+void
+tri_check_usable(const char *call)
+{
+    if (TRI_UNLIKELY(tri_panics_instead()))
+        tri_panic("%s: not usable", call);
+}
+
+/* Keeps the name before the colon. */
+static void
+replace(char *message)
+{
+    const char *sentence = tri_load(&instead);
+    if (sentence == NULL)
+        return;
+    size_t name = strcspn(message, ":");
+    if (message[name] == ':' && strcspn(message, " ") > name)
+        tri_format(message + name, MESSAGE_BYTES - name, ": %s", sentence);
+    else
+        tri_format(message, MESSAGE_BYTES, "%s", sentence);
+}
+
 tri_panic_fn
 tri_panic_handler_swap(tri_panic_fn fn)
 {
@@ -77,6 +115,7 @@ tri_panic(const char *format, ...)
     va_start(args, format);
     (void)tri_vformat(message, sizeof(message), format, args);
     va_end(args);
+    replace(message);
     tri_panic_fn handler = tri_load(&panic_handler);
     if (handler != NULL)
         handler(message); /* may leave by longjmp */

@@ -15,6 +15,8 @@
 #ifndef TRI_BASE_CHECK_H
 #define TRI_BASE_CHECK_H
 
+#include <stdbool.h>
+
 #include "base/compiler.h"
 
 #ifndef TRI_CHECKED
@@ -30,6 +32,13 @@ TRI_NORETURN TRI_COLD void tri_panic(const char *format, ...) TRI_PRINTF(1, 2);
  * leave by longjmp; if it returns, the program aborts. */
 typedef void (*tri_panic_fn)(const char *message);
 tri_panic_fn tri_panic_handler_swap(tri_panic_fn fn);
+
+/* From now on every tri_panic says this, behind the name of the call that its own
+ * sentence begins with: for a process in which no call works any more. */
+void tri_panic_instead(const char *sentence);
+bool tri_panics_instead(void);
+/* In such a process: panics.  For who is about to wait for others. */
+void tri_check_usable(const char *call);
 
 #define tri_fatal(...) tri_fatal_at(__FILE__, __LINE__, __VA_ARGS__)
 

@@ -136,6 +136,7 @@ lock_slow(struct tri_lock *lock)
 {
     if (spin(lock))
         return;
+    tri_check_usable("waiting"); /* FORK-2 (runtime/fork.c) */
     /* Acquire pairs with the release in tri_unlock. */
     while (tri_swap_acquire(&lock->word, HELD_SLEEPERS) != FREE)
         tri_futex_wait(&lock->word, HELD_SLEEPERS, -1);

@@ -33,6 +33,11 @@ void tri_os_huge_pages(void *start, size_t bytes, bool want);
 /* Names a mapping in /proc/self/maps ("tricolor: heap"), where possible. */
 void tri_os_name(void *start, size_t bytes, const char *name);
 
+/* Copies memory that another thread may unmap meanwhile, by the kernel, which
+ * fails where a load would fault.  False: some of it is not there.  Where the
+ * kernel is not allowed to (old sandboxes without /proc), a plain copy. */
+TRI_NODISCARD bool tri_os_read(void *to, uintptr_t from, size_t bytes);
+
 /* Test hook: makes memory call number n from now fail (0: none). */
 extern TRI_ATOMIC(uint32_t) tri_os_fail_countdown;
 

@@ -19,7 +19,6 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/option.h"
 #include "gc/gc.h"
 #include "gc/special.h"
 #include "gc/special_link.h"
@@ -175,7 +174,7 @@ add(const struct request *request, struct tri_cleanup *cleanup)
 {
     *cleanup = (struct tri_cleanup){ 0 };
     enum refusal refusal = check_arguments(request);
-    if (refusal != REFUSED_NOT || tri_debug.sbrk != 0)
+    if (refusal != REFUSED_NOT)
         return refusal;
     if (!tri_space_contains((uintptr_t)request->ptr))
         return tri_special_is_static(request->ptr) ? REFUSED_NOT

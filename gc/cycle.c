@@ -120,9 +120,9 @@ reset_p(struct tri_gc_p *p)
         tri_work_share(&p->work, true);
 }
 
-/* Step 1 to 2, world stopped. */
+/* Step 1 to 2, world stopped.  `whole`: marking waits for a second pause. */
 static void
-begin_marking(enum tri_cycle_reason reason)
+begin_marking(enum tri_cycle_reason reason, bool whole)
 {
     int64_t live = tri_load(&tri_collector.heap_live_bytes);
     tri_collector.reason = reason;
@@ -139,7 +139,9 @@ begin_marking(enum tri_cycle_reason reason)
     set_phase(TRI_GC_MARK);
     for (int i = 0; i < tri_host_proc_count(); i++)
         reset_p(tri_host_proc(i));
-    tri_root_prepare();
+    tri_root_begin();
+    if (!whole)
+        tri_root_prepare();
     tri_collector.mark_start_ns = tri_os_now_ns();
     tri_assist_revise();
     tri_cycle_report_begin();
@@ -147,21 +149,31 @@ begin_marking(enum tri_cycle_reason reason)
 }
 
 static void finish_marking(void);
-
-/* gcstoptheworld: all of step 2 in the pause. */
-static void
-mark_stopped(void)
-{
-    struct tri_gc_p *p = tri_host_current_p();
-    while (tri_cycle_work_available() || p->work.count != 0)
-        tri_cycle_drain(p, UINT64_MAX);
-}
+static bool flush_p(struct tri_gc_p *p);
 
 static void
 mark_stopped_on_system_stack(void *unused)
 {
     (void)unused;
-    mark_stopped();
+    struct tri_gc_p *p = tri_host_current_p();
+    while (tri_cycle_work_available() || p->work.count != 0)
+        tri_cycle_drain(p, UINT64_MAX);
+}
+
+/* gcstoptheworld: all marking in one pause, the second: the world had to run
+ * for the list of static data, with the barrier on and no job to mark (JOBS-1). */
+static void
+mark_stopped(void)
+{
+    tri_host_stop_world(TRI_STOP_WHOLE_CYCLE);
+    tri_root_prepare();
+    tri_root_add_data();
+    for (int i = 0; i < tri_host_proc_count(); i++)
+        (void)flush_p(tri_host_proc(i));
+    tri_host_on_system_stack(mark_stopped_on_system_stack, NULL);
+    finish_marking();
+    tri_host_start_world();
+    tri_cycle_after_finish();
 }
 
 void
@@ -171,24 +183,28 @@ tri_cycle_start(enum tri_cycle_reason reason)
     if (!wanted(reason) || !tri_cas(&starting, &none, 1))
         return;
     tri_sweep_finish();
-    tri_host_roots_refresh();
     bool whole = tri_debug.gcstoptheworld != 0;
-    tri_host_stop_world(whole ? TRI_STOP_WHOLE_CYCLE : TRI_STOP_MARK_START);
+    tri_host_stop_world(TRI_STOP_MARK_START);
     bool go = wanted(reason);
     if (go) {
         tri_sweep_finish_stw();
-        begin_marking(reason);
-        if (whole) {
-            tri_host_on_system_stack(mark_stopped_on_system_stack, NULL);
-            finish_marking();
-        }
+        begin_marking(reason, whole);
     }
     tri_store(&starting, 0);
     tri_host_start_world();
-    if (go && whole)
-        tri_cycle_after_finish();
-    else if (go)
+    if (!go)
+        return;
+    if (!whole)
         tri_host_wake_workers();
+    tri_root_list_data();
+    if (whole) {
+        mark_stopped();
+    } else {
+        tri_root_add_data();
+        tri_host_wake_workers();
+        /* Who found nothing to do before now went away. */
+        tri_cycle_try_finish();
+    }
 }
 
 /* ---- the end --------------------------------------------------------------------------- */
@@ -214,7 +230,7 @@ flush_ragged(struct tri_gc_p *p, void *arg)
 static bool
 finish_possible(void)
 {
-    return tri_gc_marking() && tri_load(&active) == 0
+    return tri_gc_marking() && tri_load(&active) == 0 && tri_root_listed()
         && !tri_cycle_work_available();
 }
 

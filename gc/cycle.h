@@ -3,7 +3,8 @@
  * gc/cycle.h: the collection cycle.
  *
  *  1 sweep termination   the last cycle's sweeping is finished; world stopped
- *  2 mark                barrier on, caches black, root jobs; world running
+ *  2 mark                barrier on, caches black, root jobs; world running;
+ *                        then static data are listed (JOBS-1 in root.h)
  *  3 mark termination    nothing grey is left: proved by the ragged barrier, then
  *                        again with the world stopped, or back to 2
  *  4 off                 the sweep generation turns; world running

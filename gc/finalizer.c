@@ -13,7 +13,6 @@
  */
 
 #include "base/check.h"
-#include "base/option.h"
 #include "gc/cleanup.h"
 #include "gc/gc.h"
 #include "gc/special.h"
@@ -122,8 +121,6 @@ tri_set_finalizer(void *ptr, void (*fn)(void *))
     };
     if (ptr == NULL)
         tri_panic("tri_set_finalizer: ptr is NULL; pass what tri_new returned");
-    if (tri_debug.sbrk != 0)
-        return;
     enum outcome outcome = NO_OBJECT;
     if (tri_space_contains((uintptr_t)ptr)) {
         tri_cleanup_pool_start();

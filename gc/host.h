@@ -82,13 +82,19 @@ size_t tri_host_stacks_snapshot(void);
 bool tri_host_stack_scan(size_t i,
                          void (*scan)(uintptr_t lo, uintptr_t hi, void *arg),
                          void *arg);
-/* .data/.bss of the program and its libraries and registered ranges, cut into
- * pieces of at most 256 KiB.  The table is refreshed by
- * tri_host_roots_refresh() (outside critical sections, world running); then
- * piece i is read by index. */
+/*
+ * .data/.bss of the program and its libraries and registered ranges, cut into
+ * pieces of at most TRI_ROOT_PIECE_BYTES.  tri_host_roots_refresh() lists them:
+ * outside critical sections, world running, and while marking (ROOT-5 in
+ * runtime/images.c).  Then piece i is scanned by index: scan() is called for
+ * its words, or for copies of them; returns how many bytes that were.
+ */
+#define TRI_ROOT_PIECE_BYTES ((uintptr_t)64 << 10)
 void tri_host_roots_refresh(void);
 size_t tri_host_root_count(void);
-void tri_host_root(size_t i, uintptr_t *lo, uintptr_t *hi);
+size_t tri_host_root_scan(size_t i,
+                          void (*scan)(uintptr_t lo, uintptr_t hi, void *arg),
+                          void *arg);
 /* Words of the runtime's own structures that hold heap pointers (goroutine
  * arguments, channel hand-off slots, timers): visited with the world stopped
  * or by one worker, as a root job. */

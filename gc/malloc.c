@@ -34,10 +34,12 @@ no_memory(size_t bytes)
 {
     tri_panic("out of memory: %zu more bytes cannot be had (%lld MiB of heap "
               "in use); lower the load, or raise the limits on memory and "
-              "address space",
+              "address space%s",
               bytes,
               (long long)(tri_load_relaxed(&tri_heap_stats.in_use_pages)
-                          >> (20 - TRI_PAGE_SHIFT)));
+                          >> (20 - TRI_PAGE_SHIFT)),
+              tri_debug.sbrk ? " (TRI_DEBUG=sbrk=1: nothing is ever freed)"
+                             : "");
 }
 
 /* Enters a section and finds the caller's P, its cache fresh and undiverted. */

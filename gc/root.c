@@ -6,20 +6,23 @@
 #include "base/check.h"
 #include "base/lock.h"
 #include "base/option.h"
-#include "base/os.h"
+#include "gc/gc.h"
 #include "gc/host.h"
 #include "gc/mark.h"
 #include "gc/special.h"
 
 /*
  * Job numbers: 0 the runtime's own words; then specials; then static data; then
- * stacks.  [w] counts are written with the world stopped.
+ * stacks.  [w] counts are written with the world stopped; `data` grows from 0
+ * once, when the list is there (JOBS-1).
  */
 static struct {
-    size_t specials;
-    size_t data;
-    size_t stacks;
-    bool stacks_first;
+    size_t own;              /* [w] 0 or 1 */
+    size_t specials;         /* [w] */
+    size_t stacks;           /* [w] */
+    bool stacks_first;       /* [w] */
+    TRI_ATOMIC(size_t) data; /* [a] */
+    TRI_ATOMIC(uint32_t) listed;
     TRI_ATOMIC(size_t) next_other; /* claimed jobs that are not stacks */
     TRI_ATOMIC(size_t) next_stack;
     TRI_ATOMIC(int64_t) stack_bytes;
@@ -34,12 +37,12 @@ static struct tri_lock retry_lock = TRI_LOCK_INIT(GC_WORK);
 static size_t retries[RETRY_MAX];
 
 void
-tri_root_prepare(void)
+tri_root_begin(void)
 {
-    jobs.specials = tri_specials_root_jobs();
-    jobs.data = tri_host_root_count();
-    jobs.stacks = tri_host_stacks_snapshot();
-    jobs.stacks_first = tri_debug.gccheckmark != 0 && !jobs.stacks_first;
+    TRI_CHECK(tri_host_world_stopped(), "root jobs begin in a running world");
+    jobs.own = jobs.specials = jobs.stacks = 0;
+    tri_store(&jobs.data, 0);
+    tri_store(&jobs.listed, 0);
     tri_store(&jobs.next_other, 0);
     tri_store(&jobs.next_stack, 0);
     tri_store(&jobs.stack_bytes, 0);
@@ -47,10 +50,43 @@ tri_root_prepare(void)
     tri_store(&jobs.retry_count, 0);
 }
 
+void
+tri_root_prepare(void)
+{
+    TRI_CHECK(tri_host_world_stopped(), "root jobs counted in a running world");
+    jobs.own = 1;
+    jobs.specials = tri_specials_root_jobs();
+    jobs.stacks = tri_host_stacks_snapshot();
+    jobs.stacks_first = tri_debug.gccheckmark != 0 && !jobs.stacks_first;
+}
+
+void
+tri_root_list_data(void)
+{
+    TRI_CHECK(tri_gc_phase() == TRI_GC_MARK,
+              "JOBS-1: static data are listed before marking began");
+    tri_host_roots_refresh();
+}
+
+void
+tri_root_add_data(void)
+{
+    TRI_CHECK(jobs.own != 0, "jobs are numbered from the others on");
+    tri_store(&jobs.data, tri_host_root_count());
+    /* Sequentially consistent, after `data`: who sees it sees the jobs. */
+    tri_store(&jobs.listed, 1);
+}
+
+bool
+tri_root_listed(void)
+{
+    return tri_load(&jobs.listed) != 0;
+}
+
 static size_t
 other_count(void)
 {
-    return 1 + jobs.specials + jobs.data;
+    return jobs.own + jobs.specials + tri_load(&jobs.data);
 }
 
 static void
@@ -77,11 +113,9 @@ do_other(size_t job, struct tri_work_p *work)
         tri_specials_root_job(job - 1, tri_mark_scan_conservative, scan_through,
                               work);
     } else {
-        uintptr_t lo;
-        uintptr_t hi;
-        tri_host_root(job - 1 - jobs.specials, &lo, &hi);
-        tri_add_relaxed(&jobs.data_bytes, (int64_t)(hi - lo));
-        tri_mark_scan_conservative(lo, hi, work);
+        size_t bytes = tri_host_root_scan(job - 1 - jobs.specials,
+                                          tri_mark_scan_conservative, work);
+        tri_add_relaxed(&jobs.data_bytes, (int64_t)bytes); /* a figure */
     }
 }
 
@@ -182,12 +216,8 @@ tri_root_visit_all(void (*range)(uintptr_t, uintptr_t, void *),
     tri_host_scan_runtime(range, arg);
     for (size_t i = 0; i < tri_specials_root_jobs(); i++)
         tri_specials_root_job(i, range, through, arg);
-    for (size_t i = 0; i < tri_host_root_count(); i++) {
-        uintptr_t lo;
-        uintptr_t hi;
-        tri_host_root(i, &lo, &hi);
-        range(lo, hi, arg);
-    }
+    for (size_t i = 0; i < tri_host_root_count(); i++)
+        (void)tri_host_root_scan(i, range, arg);
     size_t stacks = tri_host_stacks_snapshot();
     for (size_t i = 0; i < stacks; i++)
         TRI_CHECK(tri_host_stack_scan(i, range, arg),

@@ -79,8 +79,7 @@ scan_self(struct tri_m *m, struct tri_g *g, scan_fn scan, void *arg)
     __builtin_unwind_init();
     uintptr_t sp = m->system_call_sp != NULL ? (uintptr_t)m->system_call_sp
                                              : tri_context_sp();
-    scan(sp & ~(uintptr_t)7, g->stack.hi, arg);
-    return sp;
+    return tri_stack_scan(g, sp, NULL, scan, arg);
 }
 
 /*
@@ -199,7 +198,10 @@ tri_host_ready(struct tri_g *g)
 struct tri_g *
 tri_host_current_g(void)
 {
-    return tri_local_g();
+    struct tri_g *g = tri_local_g();
+    if (TRI_UNLIKELY(g == NULL))
+        tri_check_caller("tri_cleanup_drain"); /* who else asks has one */
+    return g;
 }
 
 uint64_t

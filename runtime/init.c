@@ -30,6 +30,7 @@ static int
 start(const struct tri_options *opt, bool is_main)
 {
     static TRI_ATOMIC(uint32_t) begun;
+    tri_check_usable(is_main ? "tri_main" : "tri_init");
     if (tri_swap(&begun, 1) != 0)
         return -EALREADY;
     char error[256];
@@ -63,6 +64,7 @@ start(const struct tri_options *opt, bool is_main)
     tri_sched_metrics_init();
     tri_signal_init();
     tri_crash_init();
+    tri_fork_init();
     status = tri_m_start_helpers();
     if (status != 0)
         return status;
@@ -112,6 +114,7 @@ main_goroutine(void *arg)
     struct main_call *call = arg;
     tri_local_g()->is_main = 1;
     call->result = call->fn(call->arg);
+    tri_fork_leave(call->result); /* FORK-3 */
     end_trace(call->result);
     tri_enter();
     tri_store(&tri_sched.ending, 1);

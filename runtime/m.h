@@ -52,6 +52,15 @@ struct tri_stop_wait {
 };
 #define TRI_STOP_SLEEPER UINT32_C(0x80000000)
 
+/* Looks at an M that owes an answer for long (straggler.c). */
+struct tri_deaf {
+    int64_t last_ns; /* the last look; 0: none */
+    int64_t next_ns; /* when its mask is worth a look */
+    uint64_t stops;  /* what it had answered by then */
+    uint32_t looks;  /* in a row that found the signal blocked */
+    bool told;
+};
+
 /* Keys: [c] constant while the thread lives; [o] its thread, or a stopper while
  * it is stopped; [a] atomic; [k] who holds the claim; [l] scheduler's lock. */
 struct tri_m {
@@ -73,8 +82,7 @@ struct tri_m {
     struct tri_saved_regs regs; /* [o] in a blocking call: the caller's */
     uintptr_t stack_hi;         /* [c] of its own stack */
     uintptr_t stack_lo;         /* [c] */
-    uintptr_t alt_lo, alt_hi;   /* [c] the alternate signal stack */
-    uint32_t alt_own;           /* [c] we mapped it */
+    void *alt_own;              /* [c] signal stack we made; NULL: none */
     void *system_call_sp;       /* [o] g's stack while on the system stack */
     uint32_t off_to;            /* [o] state of the g that switches off */
 
@@ -94,10 +102,11 @@ struct tri_m {
     uint32_t loses_p;            /* he took the P: it waits for another */
     TRI_ATOMIC(uint32_t) in_use; /* [a] has a thread */
     struct tri_stop_wait wait;   /* [o] as a stopper of one */
+    struct tri_deaf deaf;        /* [k] */
 
-    uint64_t stop_count;  /* [o] statistics */
-    uint64_t defer_count; /* [o] stops put off by a section */
-    uint64_t stray_count; /* [o] signals that found no request */
+    TRI_ATOMIC(uint64_t) stop_count; /* [a] answers; written by its thread */
+    uint64_t defer_count;            /* [o] stops put off by a section */
+    uint64_t stray_count;            /* [o] signals that found no request */
 } TRI_CACHE_ALIGNED;
 
 #define TRI_M_MAX 20000
@@ -140,11 +149,9 @@ bool tri_m_claim(struct tri_m *m);
 void tri_m_unclaim(struct tri_m *m);
 /* Asks; true: an answer is owed to `wait`.  False: stopped already (BSTOP). */
 bool tri_m_request(struct tri_m *m, struct tri_stop_wait *wait);
-/* Waits until all answered. */
-void tri_stop_wait_all(struct tri_stop_wait *wait);
-/* The same, at most so long; true: all did.  Else the signal is sent again to
- * those who are still asked (tri_m_nudge): SIG-5. */
-bool tri_stop_wait_some(struct tri_stop_wait *wait, int64_t timeout_ns);
+/* Waits until all answered, at most timeout_ns (< 0: for ever); true: they did. */
+bool tri_stop_wait_all(struct tri_stop_wait *wait, int64_t timeout_ns);
+/* TSan builds: sends the signal once more, if it is still asked (SIG-5). */
 void tri_m_nudge(struct tri_m *m);
 /* Lets it go on, and drops the claim. */
 void tri_m_release(struct tri_m *m);
@@ -154,6 +161,15 @@ void tri_m_release_without_p(struct tri_m *m);
 /* Claims and stops one M; false: not now (M-2). */
 bool tri_m_stop_one(struct tri_m *m);
 
+/* ---- runtime/straggler.c -------------------------------------------------- */
+
+/* So long a stop waits before it looks for the reason, and again. */
+#define TRI_STRAGGLER_NS INT64_C(400000000)
+/* The world's stopper: looks at those that owe an answer. */
+void tri_stragglers_look(void);
+/* Who holds m's claim, and takes his request back. */
+void tri_straggler_given_up(struct tri_m *m);
+
 /* ---- runtime/signal.c ----------------------------------------------------- */
 
 void tri_signal_init(void);
@@ -161,10 +177,18 @@ void tri_signal_init(void);
 void tri_signal_thread_start(struct tri_m *m);
 void tri_signal_thread_end(struct tri_m *m);
 void tri_signal_send(struct tri_m *m);
+typedef void (*tri_scan_fn)(uintptr_t lo, uintptr_t hi, void *arg);
+
 /* Calls scan for registers and stack of a stopped M's goroutine; returns where
  * the live part of the stack begins. */
-uintptr_t tri_signal_scan(struct tri_m *m, struct tri_g *g,
-                          void (*scan)(uintptr_t lo, uintptr_t hi, void *arg),
+uintptr_t tri_signal_scan(struct tri_m *m, struct tri_g *g, tri_scan_fn scan,
                           void *arg);
+
+/* ---- runtime/stack_scan.c --------------------------------------------------- */
+
+/* The words from sp up; `uc`: the frame of the signal that stopped it, or NULL.
+ * Returns where the live part of g's own stack begins. */
+uintptr_t tri_stack_scan(struct tri_g *g, uintptr_t sp, const ucontext_t *uc,
+                         tri_scan_fn scan, void *arg);
 
 #endif /* TRI_RUNTIME_M_H */

@@ -1,164 +1,162 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * runtime/roots.c: roots outside stacks: the writable segments of the program
- * and its libraries, and ranges the program registers.
+ * runtime/roots.c: roots outside stacks: static data (images.c), and ranges the
+ * program registers, all numbered piece by piece.
  *
- *   ROOT-1  The segments are listed while the world runs (dl_iterate_phdr takes
- *           the loader's lock) into a table that marking reads by index.
- *   ROOT-4  The runtime's own data holds no roots: a static of the library that
- *           must keep an object alive registers itself.
- *   ROOT-2  A range registered while the collector marks is shaded at once;
- *           otherwise what was moved into it behind the marker is lost.
- *   ROOT-3  A range is unregistered only while the collector rests: the caller
- *           may unmap it, and a marker may be reading it.
+ *   ROOT-2  A range is published first, and then, if the collector marks, shaded
+ *           piece by piece, each in a critical section of its own; otherwise
+ *           what was moved into it behind the marker is lost.  The phase may
+ *           change between two pieces.  A cycle that begins after publication
+ *           scans the range itself.  The cycle that ends meanwhile has found
+ *           everything that the caller still holds by other ways until
+ *           tri_root_add returns, which it must.  Shaded first and published
+ *           afterwards, a cycle could begin in between and do neither.
+ *   ROOT-3  A range is unregistered only while the collector rests; otherwise
+ *           the caller unmaps it with a marker reading it.
+ *   ROOT-8  No section shades or scans more than TRI_ROOT_PIECE_BYTES; otherwise
+ *           a stop waits for the rest of a range of any length.
+ *   ROOT-9  The verifier leaves a range out until all of it was shaded; otherwise
+ *           it takes a stale word in it for a lost object.
  */
 #include <errno.h>
-#include <link.h>
 
-#include "alloc/space.h"
 #include "base/check.h"
 #include "base/os.h"
-#include "base/persist.h"
 #include "gc/gc.h"
+#include "runtime/images.h"
 #include "runtime/sched.h"
 
-#define PIECE_BYTES  ((uintptr_t)256 << 10)
-#define SEGMENTS_MAX 4096
-#define RANGES_MAX   65536
+#define RANGES_MAX 65536
 
+/* first_piece: how many pieces the ranges before this one have.  All written
+ * under the lock, before `range_count` counts the entry, or at rest. */
 struct range {
     uintptr_t lo;
     uintptr_t hi;
+    size_t first_piece;
+    bool settled; /* shaded (ROOT-9) */
 };
 
-/* Keys: [r] who refreshes, before a cycle; [l] lock. */
+/* Keys: [l] lock. */
 static struct {
     struct tri_lock lock;
-    struct range *piece;            /* [c] the array */
-    size_t piece_count;             /* [r] */
-    size_t piece_slots;             /* [r] */
-    struct range *range;            /* [c] registered ones */
+    struct range *range;            /* [c] the array */
     TRI_ATOMIC(size_t) range_count; /* [l] to write */
 } roots = { .lock = TRI_LOCK_INIT(ROOTS) };
 
 void
 tri_roots_init(void)
 {
-    roots.piece_slots = SEGMENTS_MAX;
-    roots.piece = tri_os_map(roots.piece_slots * sizeof(struct range));
+    tri_images_init();
     roots.range = tri_os_map(RANGES_MAX * sizeof(struct range));
-    TRI_CHECK(roots.piece != NULL && roots.range != NULL,
-              "no memory for the table of roots");
+    TRI_CHECK(roots.range != NULL, "no memory for the table of roots");
 }
 
-/* Cuts [lo, hi) into pieces, growing the table as need be. */
-static void
-add_segment(uintptr_t lo, uintptr_t hi)
-{
-    lo = (lo + 7) & ~(uintptr_t)7;
-    hi &= ~(uintptr_t)7;
-    while (lo < hi) {
-        if (roots.piece_count == roots.piece_slots) {
-            size_t bytes = roots.piece_slots * sizeof(struct range);
-            struct range *more = tri_os_map(2 * bytes);
-            TRI_CHECK(more != NULL, "no memory for the table of roots");
-            memcpy(more, roots.piece, bytes);
-            tri_os_unmap(roots.piece, bytes);
-            roots.piece = more;
-            roots.piece_slots *= 2;
-        }
-        uintptr_t end = hi - lo > PIECE_BYTES ? lo + PIECE_BYTES : hi;
-        roots.piece[roots.piece_count++] = (struct range){ lo, end };
-        lo = end;
-    }
-}
-
-/* [lo, hi) without the runtime's own heap descriptor: the address of the heap's
- * first byte is that of its first object. */
-static void
-add_data(uintptr_t lo, uintptr_t hi)
-{
-    uintptr_t own_lo = (uintptr_t)&tri_space;
-    uintptr_t own_hi = own_lo + sizeof(tri_space);
-    if (own_lo >= lo && own_hi <= hi) {
-        add_segment(lo, own_lo);
-        lo = own_hi;
-    }
-    add_segment(lo, hi);
-}
-
-/* The runtime as a shared library: its data holds no roots.  Linked into the
- * program, it cannot be told from the program's. */
-static bool
-is_runtime(const struct dl_phdr_info *info, uintptr_t lo, uintptr_t hi)
-{
-    uintptr_t own = (uintptr_t)&tri_sched;
-    return info->dlpi_name != NULL && info->dlpi_name[0] != '\0' && own >= lo
-        && own < hi;
-}
-
-/* Sanitizers' own data is large and holds nothing of ours. */
-static bool
-is_sanitizer(const char *name)
-{
-    return name != NULL
-        && (strstr(name, "/libasan.") != NULL
-            || strstr(name, "/libtsan.") != NULL
-            || strstr(name, "/libubsan.") != NULL);
-}
-
-static int
-visit_object(struct dl_phdr_info *info, size_t size, void *arg)
-{
-    (void)size, (void)arg;
-    if (is_sanitizer(info->dlpi_name))
-        return 0;
-    uintptr_t relro_lo = 0;
-    uintptr_t relro_hi = 0;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
-        if (header->p_type == PT_GNU_RELRO) {
-            relro_lo = info->dlpi_addr + header->p_vaddr;
-            relro_hi = relro_lo + header->p_memsz;
-        }
-    }
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
-        if (header->p_type != PT_LOAD || (header->p_flags & PF_W) == 0)
-            continue;
-        uintptr_t lo = info->dlpi_addr + header->p_vaddr;
-        uintptr_t hi = lo + header->p_memsz;
-        /* What is read-only after relocation holds no heap pointer. */
-        if (relro_lo <= lo && relro_hi > lo)
-            lo = relro_hi;
-        if (!is_runtime(info, lo, hi))
-            add_data(lo, hi);
-    }
-    return 0;
-}
+/* ---- pieces by number --------------------------------------------------------- */
 
 void
 tri_host_roots_refresh(void)
 {
-    TRI_DCHECK(tri_critical_depth() == 0, "ROOT-1: inside a section");
-    roots.piece_count = 0;
-    dl_iterate_phdr(visit_object, NULL);
+    tri_images_list();
+}
+
+static size_t
+pieces_of(const struct range *range)
+{
+    return (range->hi - range->lo + TRI_ROOT_PIECE_BYTES - 1)
+         / TRI_ROOT_PIECE_BYTES;
+}
+
+static size_t
+pieces_before(size_t range)
+{
+    if (range == 0)
+        return 0;
+    const struct range *last = &roots.range[range - 1];
+    return last->first_piece + pieces_of(last);
 }
 
 size_t
 tri_host_root_count(void)
 {
-    return roots.piece_count + tri_load(&roots.range_count);
+    /* Acquire pairs with the release in publish. */
+    return tri_images_piece_count()
+         + pieces_before(tri_load_acquire(&roots.range_count));
 }
 
-void
-tri_host_root(size_t i, uintptr_t *lo, uintptr_t *hi)
+/* The range that has this piece. */
+static const struct range *
+range_of(size_t piece)
 {
-    const struct range *range = i < roots.piece_count
-                                  ? &roots.piece[i]
-                                  : &roots.range[i - roots.piece_count];
-    *lo = range->lo;
-    *hi = range->hi;
+    size_t low = 0;
+    size_t high = tri_load_acquire(&roots.range_count); /* as above */
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (roots.range[middle].first_piece <= piece)
+            low = middle;
+        else
+            high = middle;
+    }
+    return &roots.range[low];
+}
+
+static size_t
+scan_range_piece(size_t piece, void (*scan)(uintptr_t, uintptr_t, void *),
+                 void *arg)
+{
+    const struct range *range = range_of(piece);
+    if (tri_gc_phase() == TRI_GC_MARK_TERM && !range->settled)
+        return 0; /* ROOT-9 */
+    uintptr_t lo =
+        range->lo + (piece - range->first_piece) * TRI_ROOT_PIECE_BYTES;
+    uintptr_t hi = range->hi - lo > TRI_ROOT_PIECE_BYTES
+                     ? lo + TRI_ROOT_PIECE_BYTES
+                     : range->hi;
+    scan(lo, hi, arg);
+    return hi - lo;
+}
+
+size_t
+tri_host_root_scan(size_t i, void (*scan)(uintptr_t, uintptr_t, void *),
+                   void *arg)
+{
+    size_t images = tri_images_piece_count();
+    return i < images ? tri_images_scan(i, scan, arg)
+                      : scan_range_piece(i - images, scan, arg);
+}
+
+/* ---- registering ---------------------------------------------------------------- */
+
+static int
+publish(uintptr_t lo, uintptr_t hi)
+{
+    int error = -ENOMEM;
+    tri_lock(&roots.lock);
+    size_t count = tri_load_relaxed(&roots.range_count); /* our lock's */
+    if (count < RANGES_MAX) {
+        roots.range[count] =
+            (struct range){ lo, hi, pieces_before(count), false };
+        /* Release pairs with the acquire in tri_host_root_count. */
+        tri_store_release(&roots.range_count, count + 1);
+        error = 0;
+    }
+    tri_unlock(&roots.lock);
+    return error;
+}
+
+/* It may have moved: ranges are unregistered meanwhile. */
+static void
+settle(uintptr_t lo, uintptr_t hi)
+{
+    tri_lock(&roots.lock);
+    for (size_t i = tri_load_relaxed(&roots.range_count); i-- > 0;) {
+        struct range *range = &roots.range[i];
+        if (range->lo == lo && range->hi == hi && !range->settled) {
+            range->settled = true;
+            break;
+        }
+    }
+    tri_unlock(&roots.lock);
 }
 
 int
@@ -169,18 +167,19 @@ tri_roots_add(void *start, size_t bytes)
     if (start == NULL || (uintptr_t)start + bytes < (uintptr_t)start
         || lo >= hi)
         return -EINVAL;
-    int error = 0;
-    tri_lock(&roots.lock);
-    size_t count = tri_load(&roots.range_count);
-    if (count == RANGES_MAX) {
-        error = -ENOMEM;
-    } else {
-        roots.range[count] = (struct range){ lo, hi };
-        tri_store(&roots.range_count, count + 1);
-        tri_gc_shade_range((void *)lo, hi - lo); /* ROOT-2 */
+    int error = publish(lo, hi);
+    if (error != 0)
+        return error;
+    for (uintptr_t at = lo; at < hi; at += TRI_ROOT_PIECE_BYTES) {
+        uintptr_t left = hi - at;
+        tri_enter();
+        tri_gc_shade_range((void *)at, left < TRI_ROOT_PIECE_BYTES
+                                           ? left
+                                           : TRI_ROOT_PIECE_BYTES);
+        tri_leave();
     }
-    tri_unlock(&roots.lock);
-    return error;
+    settle(lo, hi);
+    return 0;
 }
 
 /* The collector rests: true, with the lock held. */
@@ -206,14 +205,16 @@ tri_roots_remove(void *start)
         tri_wait_in_place(&never, 0, RETRY_NS);
     }
     int error = -EINVAL;
-    size_t count = tri_load(&roots.range_count);
-    for (size_t i = 0; i < count; i++) {
-        if (roots.range[i].lo != lo)
-            continue;
+    size_t count = tri_load_relaxed(&roots.range_count); /* our lock's */
+    size_t i = 0;
+    while (i < count && roots.range[i].lo != lo)
+        i++;
+    if (i < count) {
         roots.range[i] = roots.range[count - 1];
+        for (; i < count - 1; i++)
+            roots.range[i].first_piece = pieces_before(i);
         tri_store(&roots.range_count, count - 1);
         error = 0;
-        break;
     }
     tri_unlock(&roots.lock);
     return error;

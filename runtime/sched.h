@@ -182,7 +182,11 @@ void tri_roots_init(void);
 int tri_roots_add(void *start, size_t bytes);
 int tri_roots_remove(void *start);
 
-/* ---- thread.c, init.c, option_list.c ---- */
+/* ---- thread.c, init.c, fork.c ---- */
+
+void tri_fork_init(void);
+/* In the child of a fork: ends the process. */
+void tri_fork_leave(int result);
 
 /* The thread's own end of tri_thread_attach, without its checks. */
 TRI_NODISCARD int tri_thread_adopt(void);

@@ -192,20 +192,14 @@ void
 tri_signal_thread_start(struct tri_m *m)
 {
     stack_t old;
-    m->alt_own = 0;
-    if (sigaltstack(NULL, &old) == 0 && (old.ss_flags & SS_DISABLE) == 0) {
-        /* The program's (or a sanitizer's) own: theirs stays. */
-        m->alt_lo = (uintptr_t)old.ss_sp;
-        m->alt_hi = m->alt_lo + old.ss_size;
-    } else {
-        void *memory = tri_os_map(ALT_STACK_BYTES);
-        TRI_CHECK(memory != NULL, "no memory for a signal stack");
-        stack_t own = { .ss_sp = memory, .ss_size = ALT_STACK_BYTES };
+    m->alt_own = NULL;
+    /* The program's (or a sanitizer's) own stays. */
+    if (sigaltstack(NULL, &old) != 0 || (old.ss_flags & SS_DISABLE) != 0) {
+        m->alt_own = tri_os_map(ALT_STACK_BYTES);
+        TRI_CHECK(m->alt_own != NULL, "no memory for a signal stack");
+        stack_t own = { .ss_sp = m->alt_own, .ss_size = ALT_STACK_BYTES };
         int error = sigaltstack(&own, NULL);
         TRI_CHECK(error == 0, "sigaltstack failed");
-        m->alt_lo = (uintptr_t)memory;
-        m->alt_hi = m->alt_lo + ALT_STACK_BYTES;
-        m->alt_own = 1;
     }
     sigset_t set;
     sigemptyset(&set);
@@ -217,22 +211,23 @@ tri_signal_thread_start(struct tri_m *m)
 void
 tri_signal_thread_end(struct tri_m *m)
 {
-    if (m->alt_own == 0)
+    if (m->alt_own == NULL)
         return;
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    stack_t off = { .ss_flags = SS_DISABLE };
-    sigaltstack(&off, NULL);
-    tri_os_unmap((void *)m->alt_lo, m->alt_hi - m->alt_lo);
-    m->alt_lo = m->alt_hi = 0;
-    m->alt_own = 0;
+    stack_t now;
+    /* The program may have set another one since. */
+    if (sigaltstack(NULL, &now) == 0 && now.ss_sp == m->alt_own) {
+        stack_t off = { .ss_flags = SS_DISABLE };
+        sigaltstack(&off, NULL);
+    }
+    tri_os_unmap(m->alt_own, ALT_STACK_BYTES);
+    m->alt_own = NULL;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 /* ---- roots of a stopped thread -------------------------------------------- */
-
-typedef void (*scan_fn)(uintptr_t lo, uintptr_t hi, void *arg);
 
 #if defined(__x86_64__)
 static uintptr_t
@@ -242,7 +237,7 @@ context_sp(const ucontext_t *uc)
 }
 
 static void
-scan_context(ucontext_t *uc, scan_fn scan, void *arg)
+scan_context(ucontext_t *uc, tri_scan_fn scan, void *arg)
 {
     enum {
         LEGACY_XMM = 160,
@@ -277,7 +272,7 @@ context_sp(const ucontext_t *uc)
 }
 
 static void
-scan_context(ucontext_t *uc, scan_fn scan, void *arg)
+scan_context(ucontext_t *uc, tri_scan_fn scan, void *arg)
 {
     uintptr_t regs = (uintptr_t)&uc->uc_mcontext.regs[0];
     scan(regs, regs + sizeof(uc->uc_mcontext.regs), arg);
@@ -287,29 +282,17 @@ scan_context(ucontext_t *uc, scan_fn scan, void *arg)
 #endif
 
 uintptr_t
-tri_signal_scan(struct tri_m *m, struct tri_g *g, scan_fn scan, void *arg)
+tri_signal_scan(struct tri_m *m, struct tri_g *g, tri_scan_fn scan, void *arg)
 {
     enum {
         RED_ZONE = 128
     };
-    uintptr_t sp = m->stopped_sp;
     if (m->uc != NULL) {
         scan_context(m->uc, scan, arg);
-        sp = context_sp(m->uc) - RED_ZONE;
-        if (sp >= m->alt_lo && sp < m->alt_hi) {
-            /* It was in a handler of the program on the alternate stack; where
-             * its own stack ends only that handler's frame knows: take all. */
-            scan(sp & ~(uintptr_t)7, m->alt_hi, arg);
-            sp = g->stack.lo;
-        }
-    } else {
-        uintptr_t regs = (uintptr_t)&m->regs;
-        scan(regs, regs + sizeof(m->regs), arg);
+        return tri_stack_scan(g, context_sp(m->uc) - RED_ZONE, m->uc, scan,
+                              arg);
     }
-    TRI_CHECK(sp >= g->stack.lo && sp <= g->stack.hi,
-              "goroutine %llu: stack pointer %p is not in its stack %p..%p",
-              (unsigned long long)g->id, (void *)sp, (void *)g->stack.lo,
-              (void *)g->stack.hi);
-    scan(sp & ~(uintptr_t)7, g->stack.hi, arg);
-    return sp;
+    uintptr_t regs = (uintptr_t)&m->regs;
+    scan(regs, regs + sizeof(m->regs), arg);
+    return tri_stack_scan(g, m->stopped_sp, NULL, scan, arg);
 }

@@ -182,6 +182,7 @@ goroutine_main(void *arg)
 TRI_NORETURN void
 tri_g_exit(void)
 {
+    tri_check_usable("the end of a goroutine");
     tri_enter();
     tri_sched_switch(TRI_G_DEAD, NULL, NULL);
     tri_fatal("a dead goroutine runs");

@@ -95,11 +95,13 @@ ask_all(struct tri_m *self)
 static void
 await_answers(void)
 {
-    const int64_t again_ns = TRI_TSAN ? 200000 : -1;
-    while (!tri_stop_wait_some(&world.wait, again_ns))
+    const int64_t look_ns = TRI_TSAN ? INT64_C(200000) : TRI_STRAGGLER_NS;
+    while (!tri_stop_wait_all(&world.wait, look_ns)) {
         for (uint32_t i = 0; i < tri_m_count(); i++)
             if (tri_m_at(i)->world_holds != 0)
                 tri_m_nudge(tri_m_at(i));
+        tri_stragglers_look();
+    }
 }
 
 static void

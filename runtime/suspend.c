@@ -209,7 +209,8 @@ tri_m_answer(struct tri_m *m)
         /* Succeeds once per request: one answer each.  Release: M-3. */
         if (!tri_cas(&m->state, &state, TRI_M_STOPPED))
             return;
-        m->stop_count++;
+        /* Relaxed: one writer. */
+        tri_store_relaxed(&m->stop_count, tri_load_relaxed(&m->stop_count) + 1);
         acknowledge(m);
         state = stay_stopped(m);
         if (state == TRI_M_BLOCKED || state == TRI_M_BSTOP)
@@ -339,7 +340,7 @@ tri_m_request(struct tri_m *m, struct tri_stop_wait *wait)
 }
 
 bool
-tri_stop_wait_some(struct tri_stop_wait *wait, int64_t timeout_ns)
+tri_stop_wait_all(struct tri_stop_wait *wait, int64_t timeout_ns)
 {
     uint64_t begin = ticks();
     do {
@@ -358,12 +359,6 @@ tri_stop_wait_some(struct tri_stop_wait *wait, int64_t timeout_ns)
             break;
     }
     return (left & ~TRI_STOP_SLEEPER) == 0;
-}
-
-void
-tri_stop_wait_all(struct tri_stop_wait *wait)
-{
-    tri_stop_wait_some(wait, -1);
 }
 
 void
@@ -412,18 +407,19 @@ tri_m_stop_one(struct tri_m *m)
     if (!tri_m_request(m, wait))
         return true;
     for (int i = 0;; i++) {
-        if (tri_stop_wait_some(wait, SLICE_NS))
+        if (tri_stop_wait_all(wait, SLICE_NS))
             break;
         tri_m_nudge(m);
         if (!tri_m_asked(self) && i < PATIENCE)
             continue;
         uint32_t state = TRI_M_REQ;
         if (tri_cas(&m->state, &state, TRI_M_RUN)) {
+            tri_straggler_given_up(m);
             tri_m_unclaim(m);
             return false;
         }
         /* It answered just now; its decrement may still be on the way. */
-        tri_stop_wait_all(wait);
+        tri_stop_wait_all(wait, -1);
         break;
     }
     tri_san_acquire(m);

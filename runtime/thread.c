@@ -107,6 +107,7 @@ tri_thread_attach(void)
 {
     if (tri_load(&tri_sched.started) == 0)
         return -ENXIO;
+    tri_check_usable("tri_thread_attach");
     if (tri_local_m() != NULL)
         return -EALREADY;
     tri_store(&tri_sched.foreign, 1);

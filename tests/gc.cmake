@@ -6,6 +6,9 @@ tri_add_test(gc_pacer COMMAND gc_pacer LABELS unit sanitize)
 tri_test(gc_collect LAYERS gc SOURCES unit/gc_collect.c
          LABELS unit sanitize smoke TIMEOUT 120)
 
+tri_test(gc_sbrk SOURCES unit/gc_sbrk.c support/collect.c
+         LABELS unit sanitize smoke TIMEOUT 120 ENVIRONMENT TRI_DEBUG=sbrk=1)
+
 tri_test(gc_scavenger LAYERS gc SOURCES unit/gc_scavenger.c
          LABELS unit sanitize TIMEOUT 120)
 

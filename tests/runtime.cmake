@@ -18,5 +18,23 @@ tri_test(rt_retired_p SOURCES unit/rt_retired_p.c
          LABELS unit sanitize smoke TIMEOUT 180 PROCESSORS 2)
 tri_test(rt_tls SOURCES stress/rt_tls.c LABELS stress sanitize smoke
          TIMEOUT 120 PROCESSORS 2)
+tri_test(rt_straggler LAYERS runtime SOURCES unit/rt_straggler.c
+         LABELS unit crash sanitize smoke TIMEOUT 120 PROCESSORS 2)
+tri_test(rt_fork LAYERS runtime SOURCES unit/rt_fork.c
+         LABELS unit crash sanitize smoke TIMEOUT 180 PROCESSORS 2)
+
+# Two libraries that rt_roots loads and unloads under the collector.
+tri_test(rt_roots LAYERS runtime SOURCES stress/rt_roots.c
+         LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2
+         ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
+if(TARGET rt_roots)
+    foreach(which IN ITEMS A B)
+        add_library(rt_root_library_${which} MODULE support/root_library.c)
+        target_link_libraries(rt_root_library_${which} PRIVATE tri_flags)
+        add_dependencies(rt_roots rt_root_library_${which})
+        target_compile_definitions(rt_roots PRIVATE
+            ROOT_LIBRARY_${which}="$<TARGET_FILE:rt_root_library_${which}>")
+    endforeach()
+endif()
 tri_test(rt_crash SOURCES unit/rt_crash.c LABELS unit crash smoke
          TIMEOUT 120)

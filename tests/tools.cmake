@@ -67,7 +67,7 @@ endforeach()
 foreach(mood IN ITEMS gccheckmark=1 gcstoptheworld=1 gcstoptheworld=2
                       gcstress=200 gcstress=random:3 schedfuzz=5
                       clobberfree=1 sweep=eager sweep=stw mark=object
-                      asyncstop=0)
+                      asyncstop=0 sbrk=1)
     string(REGEX REPLACE "[=:]" "_" name "index_mood_${mood}")
     tri_tools_script(${name} index_matches_pipeline
                      ARGS ${licenses} --debug ${mood} -p rounds=3

@@ -24,9 +24,22 @@
  *
  * Signals and processes.  SIGURG is the runtime's: leave its handler alone and do
  * not block it in a thread that runs goroutines or is attached, or no pause
- * begins while that thread computes.  A child of fork() may only exec or _exit.
- * Do not dlclose a library whose static data was ever a root while collections
- * may run.
+ * begins while that thread computes (after a second a line on standard error
+ * names it).  A thread may set a signal stack (sigaltstack) or run on a stack of
+ * its own making (makecontext): the stack it is on counts, 8 MiB of it at most,
+ * and the thread's or goroutine's own.  Others do not while nobody runs on them:
+ * what only they refer to needs a root.  A signal stack wants 64 KiB, since the
+ * runtime's handler may come on top.
+ *
+ * A child of fork() may exec, exit (also by returning from the main goroutine),
+ * and do what is safe in a signal handler; any call that needs the runtime's
+ * threads panics there.
+ *
+ * Libraries may be loaded and unloaded at any time.  What a library's static data
+ * alone refer to dies with it; what is to live on is taken out of them before
+ * dlclose: load it, then TRI_STORE(&slot, NULL).  In a callback of
+ * dl_iterate_phdr no call may wait for the collector (tri_gc, tri_root_remove,
+ * tri_cleanup_drain).
  *
  * Objects are zeroed, never move, and are 8-byte aligned (16 where the size is
  * a multiple of 16 and the type holds no header; see tri_type_make).
@@ -254,8 +267,11 @@ TRI_API void *tri_weak_get(struct tri_weak weak);
 /* ---- roots -------------------------------------------------------------- */
 
 /* Every aligned word of [start, start + bytes) is a root until removed.
- * Stores of heap pointers into it go through TRI_STORE.  0, -EINVAL, -ENOMEM. */
+ * Stores of heap pointers into it go through TRI_STORE; what it holds before the
+ * call is to be known elsewhere too until the call returns.  A long range is no
+ * burden on pauses.  0, -EINVAL, -ENOMEM. */
 TRI_API int tri_root_add(void *start, size_t bytes);
+/* Waits for the end of a cycle that marks. */
 TRI_API int tri_root_remove(void *start);
 
 /* ---- goroutines ---------------------------------------------------------- */
@@ -370,7 +386,7 @@ TRI_API int tri_metric_histogram(const char *name, uint64_t *counts,
 
 /*
  * Every option as it took effect, one by one: name ("gc", "procs",
- * "debug.gcstress"...) and value as text, until NULL.  The value is written to
+ * "gcstress"...) and value as text, until NULL.  The value is written to
  * `value`, cut at `bytes`.
  */
 TRI_API const char *tri_option_get(size_t i, char *value, size_t bytes);

@@ -230,12 +230,14 @@ tri_host_root_count(void)
     return 1;
 }
 
-void
-tri_host_root(size_t i, uintptr_t *lo, uintptr_t *hi)
+size_t
+tri_host_root_scan(size_t i, void (*scan)(uintptr_t, uintptr_t, void *),
+                   void *arg)
 {
     (void)i;
-    *lo = ((uintptr_t)__data_start + 7) & ~(uintptr_t)7;
-    *hi = (uintptr_t)_end;
+    uintptr_t lo = ((uintptr_t)__data_start + 7) & ~(uintptr_t)7;
+    scan(lo, (uintptr_t)_end, arg);
+    return (uintptr_t)_end - lo;
 }
 
 void

@@ -6,7 +6,13 @@
  * tri_fixpool_free.
  */
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fixpool.h"
@@ -164,6 +170,52 @@ TEST(threads_never_get_the_same_object)
 
 /* A bit of everything; the number of the call that failed shows in nothing but
  * the NULL. */
+/* ---- reading what may not be there ---- */
+
+static void
+read_across_a_hole(void)
+{
+    char *start = tri_os_map(3 * TRI_OS_PAGE_BYTES);
+    EXPECT(start != NULL);
+    memset(start, 7, 3 * TRI_OS_PAGE_BYTES);
+    char *hole = start + TRI_OS_PAGE_BYTES;
+    tri_os_unmap(hole, TRI_OS_PAGE_BYTES);
+    char copy[64] = { 0 };
+    EXPECT(tri_os_read(copy, (uintptr_t)hole - 64, 64));
+    EXPECT(copy[0] == 7 && copy[63] == 7);
+    EXPECT(!tri_os_read(copy, (uintptr_t)hole - 32, 64));
+    EXPECT(!tri_os_read(copy, (uintptr_t)hole, 64));
+    EXPECT(!tri_os_read(copy, (uintptr_t)hole + TRI_OS_PAGE_BYTES - 32, 64));
+    EXPECT(tri_os_read(copy, (uintptr_t)hole + TRI_OS_PAGE_BYTES, 64));
+    tri_os_unmap(start, TRI_OS_PAGE_BYTES);
+    tri_os_unmap(hole + TRI_OS_PAGE_BYTES, TRI_OS_PAGE_BYTES);
+}
+
+/* Old sandboxes forbid process_vm_readv. */
+static void
+read_in_a_sandbox(void *unused)
+{
+    (void)unused;
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { sizeof(code) / sizeof(*code), code };
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+        && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0)
+        read_across_a_hole();
+    (void)dprintf(2, "read in a sandbox\n");
+    abort(); /* a child of EXPECT_DEATH ends so */
+}
+
+TEST(memory_that_is_gone_is_not_read)
+{
+    EXPECT_DEATH(read_in_a_sandbox, NULL, "read in a sandbox");
+    read_across_a_hole();
+}
+
 static bool
 use_memory(struct tri_fixpool *pool)
 {

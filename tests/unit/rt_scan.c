@@ -6,11 +6,14 @@
  * planted in callee-saved registers, vector registers, the red zone and frames.
  * To see it fail: leave out the vector registers in scan_context (SIG-4), start
  * the scan at sp instead of below the red zone, or do not save the caller's
- * registers in tri_blocking_begin (BLOCK-2).
+ * registers in tri_blocking_begin (BLOCK-2), or only the stack that the stack
+ * pointer is on where that is another one (SCAN-1).
  */
 #include <tricolor/tricolor.h>
 
 #include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
 
 #include "base/compiler.h"
 #include "gc/host.h"
@@ -320,6 +323,140 @@ TEST(with_the_world_stopped_every_stack_can_be_had)
         tri_yield();
     }
     stop();
+}
+
+/* ---- on other stacks ----------------------------------------------------------- */
+
+#ifndef SS_AUTODISARM
+#    define SS_AUTODISARM (1U << 31)
+#endif
+
+#define OTHER_STACK_BYTES ((size_t)128 << 10)
+
+/* Values 2 and 3 here, wherever that is; stopped in place and in a section. */
+static TRI_NO_SANITIZE void
+hold_elsewhere(int unused)
+{
+    (void)unused;
+    volatile uint64_t words[2] = { secret + 2, secret + 3 };
+    SET(ready, 1);
+    while (GET(leave) == 0) {
+        for (volatile int i = 0; i < 2000; i++)
+            ;
+        tri_enter();
+        tri_leave();
+    }
+    __asm__ volatile("" : : "r"(words) : "memory");
+    words[0] = words[1] = 0;
+}
+
+static void
+in_handler(void *stack, int flags)
+{
+    stack_t other = { .ss_sp = stack,
+                      .ss_size = OTHER_STACK_BYTES,
+                      .ss_flags = flags };
+    stack_t before;
+    EXPECT_EQ(sigaltstack(&other, &before), 0);
+    struct sigaction action = { .sa_handler = hold_elsewhere,
+                                .sa_flags = SA_ONSTACK };
+    EXPECT_EQ(sigaction(SIGUSR1, &action, NULL), 0);
+    pthread_kill(pthread_self(), SIGUSR1);
+    while (GET(leave) == 0)
+        ;
+    EXPECT_EQ(sigaltstack(&before, NULL), 0);
+}
+
+static void
+on_alternate_stack(void *stack)
+{
+    in_handler(stack, 0);
+}
+
+static void
+on_disarmed_stack(void *stack)
+{
+    in_handler(stack, (int)SS_AUTODISARM);
+}
+
+static void
+hold_there(void *unused)
+{
+    (void)unused;
+    hold_elsewhere(0);
+}
+
+/* As the program's own coroutines would. */
+static void
+on_made_stack(void *stack)
+{
+    void *here;
+    tri_context_call_on((char *)stack + OTHER_STACK_BYTES, hold_there, NULL,
+                        &here);
+}
+
+struct elsewhere {
+    void (*run)(void *stack);
+    void *stack;
+};
+
+/* Values 0 and 1 in the frame below. */
+static void *
+go_elsewhere(void *arg)
+{
+    struct elsewhere *elsewhere = arg;
+    EXPECT_EQ(tri_thread_attach(), 0);
+    SET(their_id, tri_goid());
+    volatile uint64_t words[2] = { secret, secret + 1 };
+    elsewhere->run(elsewhere->stack);
+    __asm__ volatile("" : : "r"(words) : "memory");
+    words[0] = words[1] = 0;
+    tri_thread_detach();
+    return NULL;
+}
+
+static void
+scan_elsewhere(void (*run)(void *stack))
+{
+    void *stack = malloc(OTHER_STACK_BYTES);
+    struct elsewhere elsewhere = { run, stack };
+    SET(ready, 0);
+    SET(leave, 0);
+    pthread_t thread;
+    EXPECT_EQ(pthread_create(&thread, NULL, go_elsewhere, &elsewhere), 0);
+    while (GET(ready) == 0)
+        tri_yield();
+    for (int n = 0; n < 100; n++) {
+        scan_goroutine(GET(their_id));
+        for (int i = 0; i < 4; i++)
+            EXPECT_F(found[i], "value %d was not found in scan %d", i, n);
+    }
+    SET(leave, 1);
+    tri_blocking_begin();
+    pthread_join(thread, NULL);
+    tri_blocking_end();
+    free(stack);
+}
+
+TEST(a_signal_stack_set_after_attaching_is_scanned)
+{
+    if (TRI_TSAN)
+        test_skip("the sanitizer runs handlers with the stop signal blocked");
+    else
+        scan_elsewhere(on_alternate_stack);
+}
+
+TEST(a_signal_stack_that_disarms_itself_is_scanned)
+{
+    if (TRI_TSAN)
+        test_skip("the sanitizer runs handlers with the stop signal blocked");
+    else
+        scan_elsewhere(on_disarmed_stack);
+}
+
+TEST(a_stack_that_the_program_made_is_scanned)
+{
+    scan_elsewhere(on_made_stack);
 }
 
 int

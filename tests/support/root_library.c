@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/support/root_library.c: a library with static data, for rt_roots to load
+ * and unload under the collector.
+ */
+#include <stddef.h>
+
+/* Large, so that a marker is often in the middle of it. */
+#define SLOTS ((size_t)1 << 18)
+
+__attribute__((visibility("default"))) void *root_library_slots[SLOTS];
+__attribute__((visibility("default"))) const size_t root_library_count = SLOTS;
