@@ -9,8 +9,8 @@
  * which grows by doubling.
  *
  *   VERIFY-1  A word of a stack, a register or static data counts only if it is
- *             the very address that an allocation returned, and no marked object
- *             ends there; otherwise half an old word with a byte written over
+ *             the very address that an allocation returned, and, if that object
+ *             is white, no marked one ends there; otherwise half an old word with a byte written over
  *             it, and the end of an array, would pass for references.  What is
  *             lost and only referred to by such words shows when it is used
  *             (clobberfree), or when its address itself lies about.
@@ -199,8 +199,10 @@ is_an_address(uintptr_t word)
         return false;
     if (tri_kinds[target.kind].scan == TRI_SCAN_HEADER)
         return word == target.slot + 8;
-    return word == target.slot
-        && !(hits_object(word - 1) && tri_mark_is_marked(word - 1));
+    if (word != target.slot)
+        return false;
+    return tri_mark_is_marked(word) || !hits_object(word - 1)
+        || !tri_mark_is_marked(word - 1);
 }
 
 static void

@@ -260,6 +260,7 @@ tri_weak_get(struct tri_weak weak)
     uintptr_t address = 0;
     enter_unblocked();
     while (!try_get(handle, &address)) {
+        address = 0; /* not shaded: no reference */
         tri_leave();
         enter_unblocked();
     }

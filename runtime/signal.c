@@ -16,6 +16,10 @@
  *          the stopper needs for each of his atomics: the handler goes away and
  *          the stopper asks again.  Otherwise he waits for a lock whose holder
  *          waits for him.
+ *   SIG-6  The verifier (gccheckmark) gets the registers that calls preserve, and
+ *          no others: in those a call into the runtime leaves what it worked on,
+ *          such as a span's first address, which is an object's address too and
+ *          no reference.
  */
 #include <errno.h>
 #include <link.h>
@@ -229,6 +233,14 @@ tri_signal_thread_end(struct tri_m *m)
 
 /* ---- roots of a stopped thread -------------------------------------------- */
 
+/* The verifier comes after marking, with the world stopped. */
+static bool
+verifying(void)
+{
+    return tri_debug.gccheckmark != 0 && tri_debug.gcstoptheworld == 0
+        && tri_world_stopped();
+}
+
 #if defined(__x86_64__)
 static uintptr_t
 context_sp(const ucontext_t *uc)
@@ -247,6 +259,11 @@ scan_context(ucontext_t *uc, tri_scan_fn scan, void *arg)
     };
     const uint32_t magic = 0x46505853;
     uintptr_t gregs = (uintptr_t)&uc->uc_mcontext.gregs[0];
+    if (verifying()) { /* SIG-6 */
+        scan(gregs + 8 * REG_R12, gregs + 8 * (REG_R15 + 1), arg);
+        scan(gregs + 8 * REG_RBP, gregs + 8 * (REG_RBX + 1), arg);
+        return;
+    }
     scan(gregs, gregs + sizeof(uc->uc_mcontext.gregs), arg);
     uintptr_t fp = (uintptr_t)uc->uc_mcontext.fpregs;
     if (fp == 0)
@@ -275,6 +292,10 @@ static void
 scan_context(ucontext_t *uc, tri_scan_fn scan, void *arg)
 {
     uintptr_t regs = (uintptr_t)&uc->uc_mcontext.regs[0];
+    if (verifying()) { /* SIG-6: x19 to x29 */
+        scan(regs + 8 * 19, regs + 8 * 30, arg);
+        return;
+    }
     scan(regs, regs + sizeof(uc->uc_mcontext.regs), arg);
     uintptr_t rest = (uintptr_t)&uc->uc_mcontext.__reserved[0];
     scan(rest, rest + sizeof(uc->uc_mcontext.__reserved), arg);

@@ -30,7 +30,8 @@ endif()
 tri_test(cleanup_race LABELS stress sanitize smoke TIMEOUT 120 PROCESSORS 2
          SOURCES stress/cleanup_race.c support/collect.c)
 tri_test(cleanup_pool LABELS stress sanitize TIMEOUT 120 PROCESSORS 2
-         SOURCES stress/cleanup_pool.c support/collect.c)
+         SOURCES stress/cleanup_pool.c support/collect.c
+         ENVIRONMENT TRI_DEBUG=gccheckmark=1)
 if(TARGET cleanup_race)
     tri_add_test(cleanup_race_long COMMAND cleanup_race --seconds 60
                  LABELS stress long TIMEOUT 300 PROCESSORS 2)
