@@ -56,6 +56,7 @@ void
 tri_host_restore_cache(void)
 {
     struct tri_p *p = tri_current_p();
+    TRI_CHECK(p != NULL, "a cache without a P");
     /* Relaxed: only P's holder and, with the world stopped, who diverts touch
      * it.  A full store here was a tenth of a tiny allocation. */
     tri_store_relaxed(&p->diverted, 0);
