@@ -53,6 +53,7 @@ struct tri_p {
     uint32_t queue_turn;                /* [h] queues go before who wants a P */
     uint32_t runnext_streak; /* [o] runnext before the queue so many times */
     uint32_t worker_idle;    /* [h] runs an idle mark worker */
+    uint32_t seen_thread;    /* [h] told by proc_start; 0: none yet */
     uint64_t random;         /* [h] xorshift state */
     uint32_t seen_tick;      /* [s] */
     uint32_t seen_calls;     /* [s] */

@@ -53,7 +53,7 @@ retire_locked(struct tri_p *p)
     default:
         break; /* SYSCALL: its thread will find it gone */
     }
-    tri_store(&p->m, NULL);
+    tri_p_left(p);
     tri_store(&p->status, TRI_P_DEAD);
     struct tri_g *g = tri_swap(&p->runnext, NULL);
     for (; g != NULL || (g = tri_runq_take(&p->runq)) != NULL; g = NULL)
@@ -77,10 +77,10 @@ move_caller_locked(struct tri_m *self, int procs)
         remove_from_idle_locked(other);
     else if (tri_load(&other->status) == TRI_P_RUNNING)
         take_from_holder_locked(other);
-    tri_store(&other->m, NULL);
+    tri_p_left(other);
     /* Not idle: retire takes from the list what is idle. */
     tri_store(&self->p, NULL);
-    tri_store(&own->m, NULL);
+    tri_p_left(own);
     tri_store(&own->status, TRI_P_SYSCALL);
     tri_p_install(other, self);
 }

@@ -93,9 +93,18 @@ tri_p_uninstall(struct tri_m *m)
     if (m == tri_local_m())
         tri_local_get()->cache = &tri_cache_none;
     tri_store_relaxed(&m->p, NULL);
-    tri_store_relaxed(&p->m, NULL);
+    tri_p_left(p);
     tri_store_release(&p->status, TRI_P_IDLE);
     return p;
+}
+
+void
+tri_p_left(struct tri_p *p)
+{
+    tri_store_relaxed(&p->m, NULL);
+    if (p->seen_thread != 0)
+        tri_trace_proc_stop(p->index, p->seen_thread);
+    p->seen_thread = 0;
 }
 
 void
@@ -105,7 +114,6 @@ tri_p_put_idle_locked(struct tri_p *p)
     tri_sched.idle_p = p;
     /* Sequentially consistent: SCHED-2. */
     tri_add(&tri_sched.idle_p_count, 1);
-    tri_trace_proc_stop(p->index, 0);
 }
 
 struct tri_p *
@@ -116,13 +124,26 @@ tri_p_take_idle_locked(void)
         return NULL;
     tri_sched.idle_p = p->link;
     tri_sub(&tri_sched.idle_p_count, 1);
-    tri_trace_proc_start(p->index, 0);
     return p;
+}
+
+/* Told by the thread itself, and so at its next decision if it was given p while
+ * it stood in the signal handler. */
+static void
+tell_start(struct tri_m *m, struct tri_p *p)
+{
+    /* Relaxed: our own. */
+    uint32_t thread = (uint32_t)tri_load_relaxed(&m->tid);
+    if (p->seen_thread == thread)
+        return;
+    p->seen_thread = thread;
+    tri_trace_proc_start(p->index, thread);
 }
 
 void
 tri_p_arrived(struct tri_p *p)
 {
+    tell_start(tri_local_m(), p);
     tri_gc_p_acquired(p->gc);
 }
 
@@ -582,6 +603,7 @@ find_work(struct tri_m *m, struct tri_p *p)
     /* Relaxed: sysmon wants a rough idea. */
     uint32_t tick = tri_add_relaxed(&p->tick, 1) + 1;
     tri_store_relaxed(&p->preempt, 0);
+    tell_start(m, p);
     uint64_t calls = tri_load(&worker_calls);
     if (timer_due())
         tri_timer_run(tri_os_now_ns());

@@ -96,6 +96,8 @@ struct tri_p *tri_p_take_idle_locked(void);
 void tri_p_put_idle_locked(struct tri_p *p);
 /* Gives an unheld P to m, which sleeps or is stopped (P-2). */
 void tri_p_install(struct tri_p *p, struct tri_m *m);
+/* p has no holder any more, whoever took it: P-1. */
+void tri_p_left(struct tri_p *p);
 /* The calling thread's P, or another's of which the caller took it away. */
 struct tri_p *tri_p_uninstall(struct tri_m *m);
 /* An unheld P goes to whoever needs it. */

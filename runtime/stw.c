@@ -208,7 +208,6 @@ take_idle(struct tri_p *p)
     if (found) {
         *at = p->link;
         tri_sub(&tri_sched.idle_p_count, 1);
-        tri_trace_proc_start(p->index, 0);
     }
     tri_unlock(&tri_sched.lock);
     return found;
@@ -228,7 +227,7 @@ visit(struct tri_p *p, void (*fn)(struct tri_gc_p *p, void *arg), void *arg)
     }
     if (tri_cas(&p->status, &status, TRI_P_IDLE)) {
         /* In a blocking call: taken from it, like sysmon does. */
-        tri_store_relaxed(&p->m, NULL);
+        tri_p_left(p);
         fn(p->gc, arg);
         tri_p_hand_off(p);
         return true;

@@ -69,7 +69,7 @@ retake(struct tri_p *p, int64_t now_ns)
     uint32_t status = TRI_P_SYSCALL;
     if (!tri_cas(&p->status, &status, TRI_P_IDLE))
         return false;
-    tri_store_relaxed(&p->m, NULL);
+    tri_p_left(p);
     tri_p_hand_off(p);
     return true;
 }
