@@ -34,7 +34,7 @@ tri_test(cleanup_pool LABELS stress sanitize TIMEOUT 120 PROCESSORS 2
          ENVIRONMENT TRI_DEBUG=gccheckmark=1)
 if(TARGET cleanup_race)
     tri_add_test(cleanup_race_long COMMAND cleanup_race --seconds 60
-                 LABELS stress long TIMEOUT 300 PROCESSORS 2)
+                 LABELS stress long soak TIMEOUT 300 PROCESSORS 2)
     tri_add_test(cleanup_race_clobberfree
                  COMMAND cleanup_race --seconds 3 LABELS stress TIMEOUT 120
                  PROCESSORS 2 ENVIRONMENT TRI_DEBUG=clobberfree=1)

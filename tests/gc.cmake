@@ -51,7 +51,7 @@ if(TARGET gc_mix)
             ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1,${mood})
     endforeach()
     tri_add_test(gc_mix_long COMMAND gc_mix --seconds 120
-                 LABELS stress long TIMEOUT 600 PROCESSORS 2
+                 LABELS stress long soak TIMEOUT 600 PROCESSORS 2
                  ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
 endif()
 

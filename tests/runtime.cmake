@@ -36,5 +36,9 @@ if(TARGET rt_roots)
             ROOT_LIBRARY_${which}="$<TARGET_FILE:rt_root_library_${which}>")
     endforeach()
 endif()
+if(TARGET rt_tls)
+    tri_add_test(rt_tls_long COMMAND rt_tls --seconds 60
+                 LABELS stress long soak TIMEOUT 300 PROCESSORS 2)
+endif()
 tri_test(rt_crash SOURCES unit/rt_crash.c LABELS unit crash smoke
          TIMEOUT 120)

@@ -9,6 +9,7 @@
 #include <tricolor/tricolor.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include <sys/syscall.h>
@@ -101,6 +102,8 @@ TEST(nothing_of_a_thread_follows_a_goroutine)
     for (intptr_t i = 0; i < GOROUTINES; i++)
         tri_go(wander, (void *)i);
     tri_waitgroup_wait(&group);
+    printf("# %llu switches, %llu of them to another thread\n",
+           (unsigned long long)switches, (unsigned long long)moves);
     EXPECT_F(moves > 1000, "only %llu of %llu switches changed the thread",
              (unsigned long long)moves, (unsigned long long)switches);
 }
