@@ -26,7 +26,7 @@ find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 # Each layer that needs one of these names it in its own CMakeLists.txt.
 pkg_check_modules(HWLOC REQUIRED IMPORTED_TARGET hwloc)
-pkg_check_modules(URCU REQUIRED IMPORTED_TARGET liburcu-memb)
+pkg_check_modules(URCU REQUIRED IMPORTED_TARGET liburcu-bp)
 pkg_check_modules(LTTNG_UST QUIET IMPORTED_TARGET lttng-ust>=2.13)
 if(TRI_TRACE STREQUAL "on" AND NOT LTTNG_UST_FOUND)
     message(FATAL_ERROR "TRI_TRACE=on needs lttng-ust 2.13 or later "

@@ -235,6 +235,22 @@ struct call {
     uint64_t arg[2];
 };
 
+/* Out of line: the object's address is to be in no register of a frame in which
+ * this thread may stop. */
+static TRI_NOINLINE void
+trace_begin(const struct tri_special *record, uint64_t id)
+{
+    tri_trace_cleanup_begin(id, tri_load_relaxed(&record->object),
+                            tri_host_goid());
+}
+
+static TRI_NOINLINE void
+trace_end(const struct tri_special *record, uint64_t id)
+{
+    tri_trace_cleanup_end(id, tri_load_relaxed(&record->object),
+                          tri_host_goid());
+}
+
 /* QUEUED -> RUNNING.  The record stays, and roots the argument, until the end. */
 TRI_NOINLINE static struct call
 begin(struct tri_special *record)
@@ -257,8 +273,7 @@ begin(struct tri_special *record)
     if (tri_load_relaxed(&record->kind) == TRI_SPECIAL_FINALIZER)
         call.revived = tri_load_relaxed(&record->object);
     else
-        tri_trace_cleanup_begin(id, tri_load_relaxed(&record->object),
-                                tri_host_goid());
+        trace_begin(record, id);
     tri_leave();
     return call;
 }
@@ -272,9 +287,7 @@ end(struct tri_special *record)
     if (tri_load_relaxed(&record->kind) == TRI_SPECIAL_FINALIZER) {
         tri_special_count(&p->finalizers_executed, 1);
     } else {
-        tri_trace_cleanup_end(
-            tri_special_word_id(tri_load_relaxed(&record->word)),
-            tri_load_relaxed(&record->object), tri_host_goid());
+        trace_end(record, tri_special_word_id(tri_load_relaxed(&record->word)));
         tri_special_count(&p->executed, 1);
     }
     tri_special_free(p, record);

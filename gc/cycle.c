@@ -60,6 +60,12 @@ set_phase(enum tri_gc_phase phase)
     tri_trace_phase(tri_load(&tri_collector.cycle), phase);
 }
 
+uint32_t
+tri_gc_cycle(void)
+{
+    return tri_load(&tri_collector.cycle);
+}
+
 /* ---- draining ---------------------------------------------------------------------- */
 
 bool

@@ -77,6 +77,9 @@ void tri_gc_shade(const void *pointer);
  * copied.  No-op unless marking. */
 void tri_gc_shade_range(const void *start, size_t bytes);
 
+/* How many cycles have begun; wraps.  In a critical section it changes no more. */
+uint32_t tri_gc_cycle(void);
+
 /* While marking: takes every word of the range for a root, now. */
 void tri_gc_scan_now(uintptr_t lo, uintptr_t hi);
 

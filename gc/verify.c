@@ -10,10 +10,11 @@
  *
  *   VERIFY-1  A word of a stack, a register or static data counts only if it is
  *             the very address that an allocation returned, and, if that object
- *             is white, no marked one ends there; otherwise half an old word with a byte written over
- *             it, and the end of an array, would pass for references.  What is
- *             lost and only referred to by such words shows when it is used
- *             (clobberfree), or when its address itself lies about.
+ *             is white, no marked one ends there and no span begins there;
+ *             otherwise half an old word with a byte written over it, the end of
+ *             an array, and what the sweeper works on would pass for references.
+ *             What is lost and only referred to by such words shows when it is
+ *             used (clobberfree), or when its address itself lies about.
  */
 #include "gc/verify.h"
 
@@ -201,8 +202,10 @@ is_an_address(uintptr_t word)
         return word == target.slot + 8;
     if (word != target.slot)
         return false;
-    return tri_mark_is_marked(word) || !hits_object(word - 1)
-        || !tri_mark_is_marked(word - 1);
+    if (tri_mark_is_marked(word))
+        return true;
+    return word != tri_span_of(word)->base
+        && !(hits_object(word - 1) && tri_mark_is_marked(word - 1));
 }
 
 static void
@@ -240,7 +243,8 @@ clear_reserved_slots(void)
         struct tri_pcache *cache = tri_gc_p_cache(tri_host_proc(i));
         for (uint32_t kind = 0; kind < TRI_KIND_MAX; kind++) {
             const struct tri_slot_cache *slots = &cache->slot[kind];
-            for (uint64_t f = slots->free; f != 0; f &= f - 1) {
+            uint64_t in_hand = slots->free | slots->reserved;
+            for (uint64_t f = in_hand; f != 0; f &= f - 1) {
                 uint64_t index = (uint64_t)__builtin_ctzll(f);
                 memset((void *)(slots->base + index * slots->slot_bytes), 0,
                        slots->slot_bytes);

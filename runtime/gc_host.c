@@ -154,6 +154,27 @@ tri_host_scan_runtime(scan_fn scan, void *arg)
 
 /* ---- the system stack ------------------------------------------------------ */
 
+/*
+ * gccheckmark: what the collector's own frames left on the goroutine's stack, in
+ * words its later frames may never write.  Below our frame, where nobody is:
+ * handlers have a stack of their own.
+ */
+static TRI_NO_SANITIZE TRI_NOINLINE void
+clear_below(const struct tri_g *g)
+{
+    enum {
+        BYTES = 24 << 10,
+        OWN_FRAME = 512,
+        MARGIN = 4096 /* from the guard */
+    };
+    uintptr_t hi = (uintptr_t)__builtin_frame_address(0) - OWN_FRAME;
+    uintptr_t lo = g->stack.lo + MARGIN;
+    if (hi > lo && hi - lo > BYTES)
+        lo = hi - BYTES;
+    for (uintptr_t at = (lo + 7) & ~(uintptr_t)7; at < hi; at += 8)
+        *(volatile uintptr_t *)at = 0;
+}
+
 void
 tri_host_on_system_stack(void (*fn)(void *), void *arg)
 {
@@ -164,6 +185,9 @@ tri_host_on_system_stack(void (*fn)(void *), void *arg)
         || m->system_call_sp != NULL) {
         /* A large stack already, or a sanitizer that knows only one here. */
         fn(arg);
+        if (TRI_UNLIKELY(tri_debug.gccheckmark != 0) && g != NULL
+            && m->system_call_sp == NULL)
+            clear_below(g);
     } else {
         tri_context_call_on(m->sched_sp, fn, arg, &m->system_call_sp);
         m->system_call_sp = NULL;

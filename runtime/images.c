@@ -31,7 +31,7 @@
  * stopped; he waits for the loader's lock as the program's own dlopen does.  Its
  * holder, if stopped, is let go without the list being there: no stop and no
  * allocation waits for the end of marking (an assist waits 2 ms at a time, and
- * not for ever).  What does wait for it (tri_gc, tri_root_remove) is forbidden
+ * not for ever).  What does wait for it (tri_gc, tri_cleanup_drain) is forbidden
  * in a callback of dl_iterate_phdr, the one place where a program's code runs
  * under that lock.
  *

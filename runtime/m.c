@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <urcu/urcu-bp.h>
 
 #include "base/check.h"
 #include "base/os.h"
@@ -117,6 +118,7 @@ tri_m_adopt(struct tri_m *m)
     tri_store_relaxed(&m->tid, tri_os_tid());
     m->newborn = 0;
     m->deaf = (struct tri_deaf){ 0 };
+    urcu_bp_register_thread(); /* not first in a section: it takes locks */
     tri_san_thread(&m->san, lo, bytes);
     struct tri_local *local = tri_local_get();
     local->cache = &tri_cache_none;

@@ -11,14 +11,21 @@
  *           everything that the caller still holds by other ways until
  *           tri_root_add returns, which it must.  Shaded first and published
  *           afterwards, a cycle could begin in between and do neither.
- *   ROOT-3  A range is unregistered only while the collector rests; otherwise
- *           the caller unmaps it with a marker reading it.
+ *   ROOT-3  Unregistering closes a range, and then waits until whoever may have
+ *           seen it open is through (RCU); otherwise the caller unmaps it with a
+ *           marker reading it.  Its entry is used again only while the collector
+ *           rests; otherwise pieces change their numbers under the markers.
+ *   ROOT-10 A range is closed while the collector rests, or in the cycle in which
+ *           it was shaded for that; otherwise what was loaded from it into a
+ *           stack that had been scanned, and lost with the range, is in no
+ *           snapshot.
  *   ROOT-8  No section shades or scans more than TRI_ROOT_PIECE_BYTES; otherwise
  *           a stop waits for the rest of a range of any length.
  *   ROOT-9  The verifier leaves a range out until all of it was shaded; otherwise
  *           it takes a stale word in it for a lost object.
  */
 #include <errno.h>
+#include <urcu/urcu-bp.h>
 
 #include "base/check.h"
 #include "base/os.h"
@@ -34,7 +41,8 @@ struct range {
     uintptr_t lo;
     uintptr_t hi;
     size_t first_piece;
-    bool settled; /* shaded (ROOT-9) */
+    bool settled;                /* shaded (ROOT-9) */
+    TRI_ATOMIC(uint32_t) closed; /* no root any more (ROOT-3) */
 };
 
 /* Keys: [l] lock. */
@@ -101,10 +109,14 @@ range_of(size_t piece)
 }
 
 static size_t
-scan_range_piece(size_t piece, void (*scan)(uintptr_t, uintptr_t, void *),
-                 void *arg)
+scan_open_piece(size_t piece, void (*scan)(uintptr_t, uintptr_t, void *),
+                void *arg)
 {
     const struct range *range = range_of(piece);
+    /* Sequentially consistent: closed before the grace period began, or read by
+     * somebody for whom it waits. */
+    if (tri_load(&range->closed) != 0)
+        return 0;
     if (tri_gc_phase() == TRI_GC_MARK_TERM && !range->settled)
         return 0; /* ROOT-9 */
     uintptr_t lo =
@@ -114,6 +126,19 @@ scan_range_piece(size_t piece, void (*scan)(uintptr_t, uintptr_t, void *),
                      : range->hi;
     scan(lo, hi, arg);
     return hi - lo;
+}
+
+/* In a critical section, or with the world stopped: whoever waits for us waits
+ * for nobody who is stopped. */
+static size_t
+scan_range_piece(size_t piece, void (*scan)(uintptr_t, uintptr_t, void *),
+                 void *arg)
+{
+    urcu_bp_read_lock();
+    size_t bytes = scan_open_piece(piece, scan, arg);
+    tri_san_release(&roots);
+    urcu_bp_read_unlock();
+    return bytes;
 }
 
 size_t
@@ -127,15 +152,36 @@ tri_host_root_scan(size_t i, void (*scan)(uintptr_t, uintptr_t, void *),
 
 /* ---- registering ---------------------------------------------------------------- */
 
+/* Closed ranges go, while the collector rests: nobody uses numbers of pieces. */
+static void
+compact_locked(void)
+{
+    if (tri_gc_phase() != TRI_GC_OFF)
+        return;
+    size_t kept = 0;
+    size_t count = tri_load_relaxed(&roots.range_count); /* our lock's */
+    for (size_t i = 0; i < count; i++) {
+        if (tri_load_relaxed(&roots.range[i].closed) != 0) /* our lock's */
+            continue;
+        if (kept != i) {
+            roots.range[kept] = roots.range[i];
+            roots.range[kept].first_piece = pieces_before(kept);
+        }
+        kept++;
+    }
+    tri_store(&roots.range_count, kept);
+}
+
 static int
 publish(uintptr_t lo, uintptr_t hi)
 {
     int error = -ENOMEM;
     tri_lock(&roots.lock);
+    compact_locked();
     size_t count = tri_load_relaxed(&roots.range_count); /* our lock's */
     if (count < RANGES_MAX) {
         roots.range[count] =
-            (struct range){ lo, hi, pieces_before(count), false };
+            (struct range){ lo, hi, pieces_before(count), false, 0 };
         /* Release pairs with the acquire in tri_host_root_count. */
         tri_store_release(&roots.range_count, count + 1);
         error = 0;
@@ -144,7 +190,19 @@ publish(uintptr_t lo, uintptr_t hi)
     return error;
 }
 
-/* It may have moved: ranges are unregistered meanwhile. */
+/* The range that begins there and is open, or NULL. */
+static struct range *
+find_locked(uintptr_t lo)
+{
+    size_t count = tri_load_relaxed(&roots.range_count); /* our lock's */
+    for (size_t i = 0; i < count; i++)
+        if (roots.range[i].lo == lo
+            && tri_load_relaxed(&roots.range[i].closed) == 0) /* our lock's */
+            return &roots.range[i];
+    return NULL;
+}
+
+/* It may have moved: closed ones go meanwhile. */
 static void
 settle(uintptr_t lo, uintptr_t hi)
 {
@@ -159,6 +217,20 @@ settle(uintptr_t lo, uintptr_t hi)
     tri_unlock(&roots.lock);
 }
 
+/* ROOT-8; nothing to do unless the collector marks. */
+static void
+shade(uintptr_t lo, uintptr_t hi)
+{
+    for (uintptr_t at = lo; at < hi; at += TRI_ROOT_PIECE_BYTES) {
+        uintptr_t left = hi - at;
+        tri_enter();
+        tri_gc_shade_range((void *)at, left < TRI_ROOT_PIECE_BYTES
+                                           ? left
+                                           : TRI_ROOT_PIECE_BYTES);
+        tri_leave();
+    }
+}
+
 int
 tri_roots_add(void *start, size_t bytes)
 {
@@ -170,52 +242,68 @@ tri_roots_add(void *start, size_t bytes)
     int error = publish(lo, hi);
     if (error != 0)
         return error;
-    for (uintptr_t at = lo; at < hi; at += TRI_ROOT_PIECE_BYTES) {
-        uintptr_t left = hi - at;
-        tri_enter();
-        tri_gc_shade_range((void *)at, left < TRI_ROOT_PIECE_BYTES
-                                           ? left
-                                           : TRI_ROOT_PIECE_BYTES);
-        tri_leave();
-    }
+    shade(lo, hi);
     settle(lo, hi);
     return 0;
 }
 
-/* The collector rests: true, with the lock held. */
-static bool
-lock_at_rest(void)
+/* ---- unregistering -------------------------------------------------------------- */
+
+enum closing {
+    CLOSED_AT_REST,
+    CLOSED_IN_CYCLE, /* markers may be reading it */
+    OTHER_CYCLE,     /* one began since it was shaded: again (ROOT-10) */
+    NOT_THERE
+};
+
+static enum closing
+close_range(uintptr_t lo, uint32_t shaded_in)
+{
+    enum closing closing = NOT_THERE;
+    tri_lock(&roots.lock);
+    struct range *range = find_locked(lo);
+    if (range != NULL && tri_gc_phase() == TRI_GC_OFF)
+        closing = CLOSED_AT_REST;
+    else if (range != NULL)
+        closing = tri_gc_cycle() == shaded_in ? CLOSED_IN_CYCLE : OTHER_CYCLE;
+    if (closing == CLOSED_AT_REST || closing == CLOSED_IN_CYCLE) {
+        /* Sequentially consistent: see scan_open_piece. */
+        tri_store(&range->closed, 1);
+        compact_locked();
+    }
+    tri_unlock(&roots.lock);
+    return closing;
+}
+
+/* 0: no range begins there. */
+static uintptr_t
+end_of(uintptr_t lo)
 {
     tri_lock(&roots.lock);
-    if (tri_gc_phase() == TRI_GC_OFF)
-        return true;
+    struct range *range = find_locked(lo);
+    uintptr_t hi = range == NULL ? 0 : range->hi;
     tri_unlock(&roots.lock);
-    return false;
+    return hi;
 }
 
 int
 tri_roots_remove(void *start)
 {
-    enum {
-        RETRY_NS = 200000
-    };
     uintptr_t lo = ((uintptr_t)start + 7) & ~(uintptr_t)7;
-    while (!lock_at_rest()) { /* ROOT-3 */
-        TRI_ATOMIC(uint32_t) never = 0;
-        tri_wait_in_place(&never, 0, RETRY_NS);
+    enum closing closing;
+    do {
+        uint32_t cycle = tri_gc_cycle();
+        uintptr_t hi = end_of(lo);
+        shade(lo, hi);
+        closing = close_range(lo, cycle);
+    } while (closing == OTHER_CYCLE);
+    if (closing == NOT_THERE)
+        return -EINVAL;
+    if (closing == CLOSED_IN_CYCLE) {
+        tri_blocking_begin();
+        urcu_bp_synchronize_rcu();
+        tri_san_acquire(&roots);
+        tri_blocking_end();
     }
-    int error = -EINVAL;
-    size_t count = tri_load_relaxed(&roots.range_count); /* our lock's */
-    size_t i = 0;
-    while (i < count && roots.range[i].lo != lo)
-        i++;
-    if (i < count) {
-        roots.range[i] = roots.range[count - 1];
-        for (; i < count - 1; i++)
-            roots.range[i].first_piece = pieces_before(i);
-        tri_store(&roots.range_count, count - 1);
-        error = 0;
-    }
-    tri_unlock(&roots.lock);
-    return error;
+    return 0;
 }

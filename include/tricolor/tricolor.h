@@ -38,8 +38,7 @@
  * Libraries may be loaded and unloaded at any time.  What a library's static data
  * alone refer to dies with it; what is to live on is taken out of them before
  * dlclose: load it, then TRI_STORE(&slot, NULL).  In a callback of
- * dl_iterate_phdr no call may wait for the collector (tri_gc, tri_root_remove,
- * tri_cleanup_drain).
+ * dl_iterate_phdr no call may wait for the collector (tri_gc, tri_cleanup_drain).
  *
  * Objects are zeroed, never move, and are 8-byte aligned (16 where the size is
  * a multiple of 16 and the type holds no header; see tri_type_make).
@@ -271,7 +270,8 @@ TRI_API void *tri_weak_get(struct tri_weak weak);
  * call is to be known elsewhere too until the call returns.  A long range is no
  * burden on pauses.  0, -EINVAL, -ENOMEM. */
 TRI_API int tri_root_add(void *start, size_t bytes);
-/* Waits for the end of a cycle that marks. */
+/* `start` as it was added.  The collector reads the range no more when the call
+ * returns, which takes no cycle to end.  0, or -EINVAL: no such range. */
 TRI_API int tri_root_remove(void *start);
 
 /* ---- goroutines ---------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include <tricolor/tricolor.h>
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <link.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -484,6 +485,53 @@ TEST(what_a_range_holds_when_it_is_registered_while_marking_lives)
         tri_gc();
         expect_alive(range[512]);
         EXPECT_EQ(tri_root_remove(range), 0);
+    }
+    free(range);
+}
+
+TEST(a_range_goes_while_the_collector_marks)
+{
+    char *range = mmap(NULL, RANGE_BYTES, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    EXPECT(range != MAP_FAILED);
+    EXPECT_EQ(tri_root_add(range, RANGE_BYTES), 0);
+    pthread_t thread = begin_marking();
+    EXPECT_EQ(tri_root_remove(range), 0);
+    EXPECT_EQ(munmap(range, RANGE_BYTES), 0);
+    EXPECT_EQ(tri_root_remove(range), -EINVAL);
+    EXPECT(is_marking());
+    end_marking(thread);
+}
+
+/* Only the range knows the item when the cycle begins; then only a stack that
+ * may have been scanned does (ROOT-10). */
+static __attribute__((noinline)) struct item *
+take_from_range(void **range, int round)
+{
+    tri_waitgroup_add(&collected, 1);
+    tri_go(collect, NULL);
+    for (int i = 0; i < 1000000 && !is_marking(); i++)
+        tri_yield();
+    for (int i = 0; i < round % 16; i++)
+        tri_yield();
+    struct item *item = range[512];
+    EXPECT_EQ(tri_root_remove(range), 0);
+    memset(range, 0, sizeof(cell));
+    return item;
+}
+
+TEST(what_is_loaded_from_a_range_that_goes_lives)
+{
+    int64_t end = test_now_ns() + (int64_t)(test_seconds(2) * 1e9);
+    void **range = malloc(sizeof(cell));
+    for (int round = 0; test_now_ns() < end || round < 10; round++) {
+        memset(range, 0, sizeof(cell));
+        EXPECT_EQ(tri_root_add(range, sizeof(cell)), 0);
+        TRI_STORE(&range[512], make_item());
+        wipe_stack();
+        struct item *item = take_from_range(range, round);
+        tri_waitgroup_wait(&collected);
+        expect_alive(item);
     }
     free(range);
 }
