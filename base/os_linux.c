@@ -22,11 +22,7 @@
 /* The kernel returns -4095..-1 for errors. */
 #define IS_ERROR(result) ((unsigned long)(result) > -4096ul)
 
-#if defined(__SANITIZE_THREAD__)
-#    define TRI_TSAN 1
-#else
-#    define TRI_TSAN 0
-#endif
+#include "base/sanitize.h"
 
 TRI_ATOMIC(uint32_t) tri_os_fail_countdown;
 

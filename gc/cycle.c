@@ -16,6 +16,7 @@
 #include "gc/special.h"
 #include "gc/sweep.h"
 #include "gc/verify.h"
+#include "gc/worker.h"
 #include "trace/trace.h"
 
 #define HEAP_EVENT_BYTES ((int64_t)256 << 10)
@@ -40,6 +41,8 @@ void
 tri_gc_heap_grew(int64_t bytes)
 {
     int64_t before = tri_add_relaxed(&tri_collector.heap_live_bytes, bytes);
+    TRI_DCHECK(before + bytes >= 0, "LIVE-1: the heap has %lld bytes",
+               (long long)(before + bytes));
     if ((before + bytes) / HEAP_EVENT_BYTES != before / HEAP_EVENT_BYTES)
         tri_cycle_trace_heap();
 }
@@ -250,12 +253,6 @@ really_nothing_left(void)
     return !some && finish_possible();
 }
 
-static void
-drain_on_system_stack(void *arg)
-{
-    tri_cycle_drain(arg, UINT64_MAX);
-}
-
 /* Work came up while finishing: do it here and now, and tell others. */
 static void
 mark_more(void)
@@ -263,7 +260,7 @@ mark_more(void)
     tri_host_wake_workers();
     tri_enter();
     if (tri_gc_marking() && tri_host_current_p() != NULL)
-        tri_host_on_system_stack(drain_on_system_stack, tri_host_current_p());
+        tri_worker_help(tri_host_current_p());
     tri_leave();
 }
 

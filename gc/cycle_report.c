@@ -93,7 +93,7 @@ tri_cycle_restarts(void)
     return tri_load(&restarts_total);
 }
 
-/* World stopped.  live_end is what the mutators had reached. */
+/* World stopped, after the pacer: live_end is what was marked. */
 void
 tri_cycle_report_end(void)
 {
@@ -118,7 +118,7 @@ print_line(void)
         "gc %u @%.3fs: mark %.3f ms, assist %.3f ms, workers "
         "dedicated+fractional/idle %.3f/%.3f ms, heap %lld->%lld MiB marked, "
         "goal %lld MiB, roots %lld KiB, restarts %u, %d P%s\n",
-        line.cycle, (double)line.end_ns / 1e9,
+        line.cycle, (double)(line.end_ns - tri_collector.start_ns) / 1e9,
         (double)(line.end_ns - line.begin_ns) / 1e6,
         (double)tri_assist_ns() / 1e6,
         (double)(line.worker_ns[TRI_WORKER_DEDICATED]

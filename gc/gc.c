@@ -52,7 +52,8 @@ tri_gc_init(void)
     tri_store(&tri_sweep.gen, 4);
     tri_store(&tri_sweep.tokens, TRI_SWEEP_DRAINED);
     tri_store(&tri_sweep.announced, 1);
-    tri_store(&tri_collector.last_end_ns, tri_os_now_ns());
+    tri_collector.start_ns = tri_os_now_ns();
+    tri_store(&tri_collector.last_end_ns, tri_collector.start_ns);
     tri_pacer_init(&tri_collector.pacer, tri_config.gc_percent,
                    tri_config.memory_limit, 1);
     tri_cycle_commit_pacer(true);
@@ -66,6 +67,8 @@ tri_gc_start_background(void)
     tri_host_go_system(tri_sweep_background, NULL, "background sweeper");
 }
 
+static TRI_ATOMIC(struct tri_gc_p *) newest_p;
+
 struct tri_gc_p *
 tri_gc_p_new(int index)
 {
@@ -76,7 +79,16 @@ tri_gc_p_new(int index)
     p->index = index;
     p->mcache.flush_gen = tri_sweep_gen();
     tri_special_p_init(&p->special);
+    p->older = tri_load_relaxed(&newest_p); /* we alone make Ps (PROC-1) */
+    /* Release pairs with the acquire in tri_gc_p_first. */
+    tri_store_release(&newest_p, p);
     return p;
+}
+
+struct tri_gc_p *
+tri_gc_p_first(void)
+{
+    return tri_load_acquire(&newest_p);
 }
 
 struct tri_pcache *

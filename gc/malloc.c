@@ -6,6 +6,13 @@
  * swept for the purpose; a new span from the page heap.  On the way the caller
  * pays what it owes: sweep debt, assist debt, and perhaps the start of a cycle.
  * It may wait, but it comes back on the thread it was called on.
+ *
+ *   LIVE-1  heap_live_bytes is what programs were given and what waits for them
+ *           in caches' words.  A refill adds its word; a flush takes away what
+ *           was not handed out; a cycle's turn sets it to the bytes marked, which
+ *           are those traced, the words in hand when marking began, and those
+ *           taken since, all black.  Otherwise a flush takes away what the turn
+ *           did not count, and the size goes below 0.
  */
 #include "gc/malloc.h"
 
@@ -67,15 +74,10 @@ blacken_span(struct tri_span *span)
 {
     if (TRI_BREAK_BLACK)
         return;
-    uint64_t slots = 0;
-    for (uint32_t w = 0; w < tri_span_word_count(span); w++) {
-        uint64_t fresh = ~span->alloc_bits[w];
-        slots += (uint64_t)__builtin_popcountll(fresh);
+    for (uint32_t w = 0; w < tri_span_word_count(span); w++)
         /* Relaxed: as for every mark (MARK-1). */
-        tri_or_relaxed(tri_atomic_cast(uint64_t, &span->mark_bits[w]), fresh);
-    }
-    tri_add_relaxed(&tri_collector.black_bytes,
-                    (int64_t)(slots * span->slot_bytes));
+        tri_or_relaxed(tri_atomic_cast(uint64_t, &span->mark_bits[w]),
+                       ~span->alloc_bits[w]);
 }
 
 /*
@@ -104,6 +106,10 @@ tri_malloc_blacken_cache(struct tri_gc_p *p)
             tri_or_relaxed(tri_atomic_cast(
                                uint64_t, &span->mark_bits[span->free_word - 1]),
                            in_hand);
+        /* Relaxed: a sum (LIVE-1). */
+        tri_add_relaxed(&tri_collector.black_bytes,
+                        (int64_t)((uint64_t)__builtin_popcountll(in_hand)
+                                  * slots->slot_bytes));
         blacken_span(span);
         consider_base(p, slots);
     }
@@ -138,6 +144,8 @@ refill(struct tri_gc_p *p, uint32_t kind)
         if (span != NULL && tri_span_take_word(span, slots, &taken)) {
             int64_t bytes = (int64_t)((uint64_t)taken * span->slot_bytes);
             tri_gc_heap_grew(bytes);
+            if (tri_gc_marking()) /* Relaxed: a sum (LIVE-1). */
+                tri_add_relaxed(&tri_collector.black_bytes, bytes);
             p->allocated_bytes += (uint64_t)bytes;
             p->allocated_objects += taken;
             p->assist_credit -= bytes;
@@ -376,8 +384,7 @@ void
 tri_malloc_stats_read(struct tri_malloc_stats *stats)
 {
     *stats = (struct tri_malloc_stats){ 0 };
-    for (int i = 0; i < tri_host_proc_count(); i++) {
-        struct tri_gc_p *p = tri_host_proc(i);
+    for (struct tri_gc_p *p = tri_gc_p_first(); p != NULL; p = p->older) {
         /* Relaxed: counters, each with one writer. */
         stats->objects +=
             tri_load_relaxed(tri_atomic_cast(uint64_t, &p->allocated_objects));

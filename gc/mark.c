@@ -16,6 +16,7 @@
 
 #define RING        32u
 #define OBLET_BYTES ((size_t)128 << 10)
+#define SHARE_FROM  8u   /* edges a P may keep for itself */
 #define POLL_EVERY  256u /* objects between looks at the clock's hand */
 
 struct edge {
@@ -361,10 +362,10 @@ tri_mark_drain(struct tri_gc_p *p, uint64_t budget)
         if (TRI_UNLIKELY(++polls % POLL_EVERY == 0) && !stop) {
             stop = work->scanned_bytes - start >= budget
                 || tri_mark_should_yield();
-            /* Relaxed: a hint. */
-            if (tri_load_relaxed(&tri_work_hungry) != 0 && work->count > 8
-                && !tri_work_available())
+            if (work->count > SHARE_FROM && !tri_work_available()) {
                 tri_work_share(work, false);
+                tri_host_wake_workers();
+            }
         }
     }
     return work->scanned_bytes - start;

@@ -17,7 +17,8 @@
 struct tri_gc_p {
     struct tri_mcache mcache; /* first: tri_local.cache points at its slots */
     int index;
-    bool retired; /* handed everything back, and does not count */
+    bool retired;           /* handed everything back, and does not count */
+    struct tri_gc_p *older; /* the one made before it: counters outlive a P */
     struct tri_special_p special;
     int64_t assist_credit;    /* bytes; below 0: debt (gc/assist.h) */
     uint64_t allocated_bytes; /* charged at refill, ever */
@@ -28,5 +29,8 @@ struct tri_gc_p {
     uintptr_t barrier_buffer[TRI_BARRIER_BUFFER];
     struct tri_work_p work; /* grey edges */
 } TRI_CACHE_ALIGNED;
+
+/* All there ever were, retired ones too: p, p->older, ... */
+struct tri_gc_p *tri_gc_p_first(void);
 
 #endif /* TRI_GC_PERCPU_H */

@@ -23,6 +23,7 @@ enum tri_cycle_reason {
 /* Keys: [w] written only with the world stopped; [a] atomic. */
 struct tri_gc_state {
     TRI_ATOMIC(uint32_t) phase;        /* [w] enum tri_gc_phase */
+    int64_t start_ns;                  /* [c] the runtime's */
     TRI_ATOMIC(uint32_t) cycle;        /* [w] cycles started, wraps; a futex */
     TRI_ATOMIC(uint32_t) marked_cycle; /* [w] cycles whose marking is over */
     TRI_ATOMIC(uint64_t) cycles_total; /* [a] completed */

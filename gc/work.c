@@ -17,7 +17,6 @@ _Static_assert(sizeof(struct block) == 2048, "a block is 2 KiB");
 /* Blocks are type-stable and never unmapped (LFS-1). */
 static struct tri_lfstack full_blocks;
 static struct tri_lfstack empty_blocks;
-TRI_ATOMIC(uint32_t) tri_work_hungry;
 
 static struct block *
 take_empty(void)

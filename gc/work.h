@@ -3,9 +3,10 @@
  * gc/work.h: grey work: edges still to be followed.
  *
  * An edge is a raw pointer, not yet classified; marking happens when it leaves
- * the prefetch ring (gc/mark.c).  Each P has a private LIFO; what overflows it,
- * or what idle workers ask for, moves from its bottom (the oldest, widest work)
- * to global lock-free stacks in blocks.
+ * the prefetch ring (gc/mark.c).  Each P has a private LIFO.  Its lower half (the
+ * oldest, widest work) moves to a global lock-free stack, in blocks, when it is
+ * full, and whenever there is nothing global: so whoever comes finds some, and
+ * nobody need ask.
  *
  *   WORK-1  Every edge is in exactly one place: a P's stack, a block on the full
  *           list, or the hands of a worker that counts as active; otherwise
@@ -46,9 +47,6 @@ bool tri_work_refill(struct tri_work_p *work);
 void tri_work_share(struct tri_work_p *work, bool all);
 /* Is there global work?  A hint while markers run; exact when none does. */
 bool tri_work_available(void);
-
-/* Somebody is idle and would take work: shared soon if so. */
-extern TRI_ATOMIC(uint32_t) tri_work_hungry;
 
 static inline void
 tri_work_push(struct tri_work_p *work, uintptr_t edge)

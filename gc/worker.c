@@ -128,6 +128,26 @@ tri_gc_worker_after(void)
 }
 
 static void
+drain(void *p)
+{
+    tri_cycle_drain(p, UINT64_MAX);
+}
+
+/* Without a claim, and told as dedicated: so its time and its work show. */
+void
+tri_worker_help(struct tri_gc_p *p)
+{
+    uint64_t cycle = tri_load_relaxed(&tri_collector.cycle); /* PHASE-1 */
+    int64_t begin = tri_os_now_ns();
+    uint64_t before = p->work.scanned_bytes;
+    tri_trace_worker_begin(cycle, p->index, TRI_WORKER_DEDICATED);
+    tri_host_on_system_stack(drain, p);
+    tri_trace_worker_end(cycle, p->index, TRI_WORKER_DEDICATED,
+                         p->work.scanned_bytes - before);
+    tri_cycle_add_worker_ns(TRI_WORKER_DEDICATED, tri_os_now_ns() - begin);
+}
+
+static void
 run_fraction(void *p)
 {
     tri_gc_worker_run(p, TRI_WORKER_FRACTIONAL);

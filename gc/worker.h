@@ -7,4 +7,8 @@
  * its system stack.  Outside critical sections; does not switch. */
 void tri_worker_in_place(void);
 
+struct tri_gc_p;
+/* Marks on p, the caller's, until nothing is left.  In a section. */
+void tri_worker_help(struct tri_gc_p *p);
+
 #endif /* TRI_GC_WORKER_H */

@@ -305,7 +305,8 @@ tri_host_wake_workers(void)
 {
     tri_enter();
     tri_add(&worker_calls, 1);
-    for (;;) {
+    /* Sequentially consistent loads: SCHED-2. */
+    while (tri_load(&tri_sched.idle_p_count) != 0) {
         tri_lock(&tri_sched.lock);
         struct tri_p *p = tri_p_take_idle_locked();
         struct tri_m *m = p == NULL ? NULL : start_locked(p, false);

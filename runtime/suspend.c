@@ -36,6 +36,7 @@
 TRI_API __thread struct tri_local tri_local_state FOR_ASM
     __attribute__((tls_model("initial-exec"))) = { .cache = &tri_cache_none };
 TRI_API struct tri_pcache tri_cache_none;
+TRI_API const char TRI_CRIT_KIND = 1;
 
 static inline __attribute__((always_inline)) uint64_t
 ticks(void)

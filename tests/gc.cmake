@@ -38,6 +38,8 @@ if(TARGET gc_graph)
                  ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
 endif()
 
+tri_test(gc_figures LAYERS runtime SOURCES unit/gc_figures.c
+         LABELS unit sanitize smoke TIMEOUT 180 PROCESSORS 2)
 # Goroutines, channels, threads from outside, blocking calls: all at once.
 tri_test(gc_mix SOURCES stress/mix.c LABELS stress sanitize
          TIMEOUT 180 PROCESSORS 2

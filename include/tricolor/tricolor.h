@@ -58,6 +58,9 @@
 extern "C" {
 #endif
 
+static const char *const tri_sections_agree __attribute__((used)) =
+    &TRI_CRIT_KIND; /* impl/local.h */
+
 /* Inline here, and an exported symbol of the library too. */
 #define TRI_INLINE_API TRI_API inline
 
@@ -80,15 +83,17 @@ struct tri_options {
  * Starts the runtime, runs fn(arg) as the main goroutine, and returns its
  * result once it returns; other goroutines are then abandoned, as in Go, and
  * the runtime may not be started again.  A bad option prints one sentence to
- * standard error and returns 2.  From a plain thread only.  Go: main.main.
+ * standard error and returns 2; what cannot be had (address space, threads) so,
+ * too, and 3.  From a plain thread only.  Go: main.main.
  */
 TRI_API int tri_main(int (*fn)(void *), void *arg,
                      const struct tri_options *opt);
 
 /*
  * For embedding: starts the runtime and attaches the calling thread.
- * 0; -EINVAL after a bad option (one sentence on standard error);
- * -EALREADY; -ENOMEM; -EAGAIN where no thread can be had.
+ * 0; -EINVAL after a bad option (one sentence on standard error), which may be
+ * mended and tried again; -ENOMEM, or -EAGAIN where no thread can be had, which
+ * may not, since half of it stands; -EALREADY.
  */
 TRI_API int tri_init(const struct tri_options *opt);
 

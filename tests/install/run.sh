@@ -38,6 +38,22 @@ libdir=$(pkg-config --variable=libdir tricolor)
 }
 LD_LIBRARY_PATH=$libdir ./shared
 ./static
+
+echo "== a program with sanitizers"
+# shellcheck disable=SC2046
+if $cc -O1 -g -fsanitize=address consumer/main.c \
+       $(pkg-config --cflags --libs tricolor) -o address 2> log; then
+    ASAN_OPTIONS=detect_leaks=0 LD_LIBRARY_PATH=$libdir timeout 60 ./address
+else
+    echo "no AddressSanitizer here"
+fi
+# Its sections are of another kind than this library's: that is said at once.
+# shellcheck disable=SC2046
+if $cc -O1 -DTRI_PORTABLE consumer/main.c \
+       $(pkg-config --cflags --libs tricolor) -o portable 2> log; then
+    echo "a program with portable sections links"; exit 1
+fi
+grep -q tri_sections_are_portable log || { cat log; exit 1; }
 if [ "$(pkg-config --modversion tricolor)" != \
      "$(sed -n 's/^#define TRI_VERSION *"\(.*\)"/\1/p' \
         "$source/include/tricolor/version.h")" ]; then

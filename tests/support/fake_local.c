@@ -29,3 +29,4 @@ tri_critical_tsan_leave(void)
 {
 }
 #endif
+const char TRI_CRIT_KIND = 1;

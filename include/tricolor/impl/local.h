@@ -49,9 +49,20 @@
 #    define TRI_FORCED extern inline __attribute__((always_inline, gnu_inline))
 #endif
 
-/* 1: critical sections in one instruction; 0: portable C. */
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)                       \
-    && !defined(__SANITIZE_ADDRESS__) && !defined(TRI_PORTABLE)
+/* ThreadSanitizer, by gcc's name or clang's. */
+#if defined(__SANITIZE_THREAD__)
+#    define TRI_CRIT_TSAN 1
+#elif defined(__has_feature)
+#    if __has_feature(thread_sanitizer)
+#        define TRI_CRIT_TSAN 1
+#    endif
+#endif
+#ifndef TRI_CRIT_TSAN
+#    define TRI_CRIT_TSAN 0
+#endif
+
+/* 1: critical sections in one instruction; 0: portable C, which TSan sees. */
+#if defined(__x86_64__) && !TRI_CRIT_TSAN && !defined(TRI_PORTABLE)
 #    define TRI_CRIT_ASM 1
 #else
 #    define TRI_CRIT_ASM 0
@@ -110,11 +121,26 @@ extern TRI_API __thread struct tri_local tri_local_state
     __attribute__((tls_model("initial-exec")));
 extern TRI_API struct tri_pcache tri_cache_none;
 
+/*
+ * The library and the program must agree on the kind of sections, or a stop asked
+ * of one is looked for in another word by the other, and never answered.  So each
+ * kind has a symbol, of which a library exports its own: a program that was
+ * compiled otherwise (-fsanitize=thread, TRI_PORTABLE) does not link.
+ */
+#if TRI_CRIT_ASM
+#    define TRI_CRIT_KIND tri_sections_are_asm
+#elif TRI_CRIT_TSAN
+#    define TRI_CRIT_KIND tri_sections_are_tsan
+#else
+#    define TRI_CRIT_KIND tri_sections_are_portable
+#endif
+extern TRI_API const char TRI_CRIT_KIND;
+
 /* Slow half of tri_leave: the count is 0 (or was) and a stop was asked. */
 TRI_API void tri_critical_honour(void);
 
 /* TSan builds: a section is where a stopped world and a running thread meet. */
-#if defined(__SANITIZE_THREAD__)
+#if TRI_CRIT_TSAN
 TRI_API void tri_critical_tsan_enter(void);
 TRI_API void tri_critical_tsan_leave(void);
 #else

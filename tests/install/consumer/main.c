@@ -52,10 +52,36 @@ clear_stack(void)
     __asm__ volatile("" : : "r"(zeroes) : "memory");
 }
 
+static atomic_int over;
+static struct tri_waitgroup stores;
+
+/* Stops are asked of it inside inlined sections. */
+static void
+store_for_ever(void *unused)
+{
+    (void)unused;
+    struct node *node = tri_new(&node_type);
+    while (atomic_load(&over) == 0)
+        TRI_STORE(&node->next, node);
+    tri_waitgroup_done(&stores);
+}
+
+static void
+collect_beside_stores(void)
+{
+    tri_waitgroup_add(&stores, 1);
+    tri_go(store_for_ever, NULL);
+    for (int i = 0; i < 50; i++)
+        tri_gc();
+    atomic_store(&over, 1);
+    tri_waitgroup_wait(&stores);
+}
+
 static int
 run(void *arg)
 {
     (void)arg;
+    collect_beside_stores();
     struct node *kept = build();
     clear_stack();
     tri_gc();
