@@ -19,7 +19,7 @@
  *   SPAN-2  sweep_gen, specials_lock and specials survive the struct's reuse:
  *           never initialised after the first time (D-001, R-15); otherwise a
  *           stale sweeper or a late Stop acts on the new span.
- *   SPAN-3  In use or manual -> dead only while the collector does not mark;
+ *   SPAN-3  In use -> dead only while the collector does not mark;
  *           otherwise a marker holds a dead span.
  *   SPAN-4  Only the owner (the P that caches it, the sweeper in gen sg-1, or
  *           whoever just created it) touches alloc bits, free_word and counts.
@@ -31,9 +31,8 @@
 #include "base/lock.h"
 
 enum tri_span_state {
-    TRI_SPAN_DEAD,   /* not in the heap: in the pool, or free pages */
-    TRI_SPAN_IN_USE, /* holds objects */
-    TRI_SPAN_MANUAL  /* holds runtime memory (unused so far) */
+    TRI_SPAN_DEAD,  /* not in the heap: in the pool, or free pages */
+    TRI_SPAN_IN_USE /* holds objects */
 };
 
 /*

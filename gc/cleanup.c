@@ -196,7 +196,7 @@ add(const struct request *request, struct tri_cleanup *cleanup)
     return refusal;
 }
 
-TRI_COLD static void
+TRI_COLD TRI_NORETURN static void
 refuse(enum refusal refusal, const char *call)
 {
 #pragma GCC diagnostic push
@@ -248,7 +248,6 @@ tri_try_add_cleanup(struct tri_cleanup *cleanup, void *ptr, void (*fn)(void *),
         return -ENOMEM;
     case REFUSED_NOT_ATTACHED:
         refuse(REFUSED_NOT_ATTACHED, "tri_try_add_cleanup");
-        return -EINVAL;
     default:
         return -EINVAL;
     }
@@ -288,7 +287,6 @@ tri_cleanup_stop(struct tri_cleanup cleanup)
     if (p == NULL) {
         tri_leave();
         refuse(REFUSED_NOT_ATTACHED, "tri_cleanup_stop");
-        return false;
     }
     /* Acquire pairs with the releases in fill and tri_special_free: an object
      * of another life comes with another word. */

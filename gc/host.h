@@ -25,8 +25,7 @@ enum tri_stop_reason {
     TRI_STOP_MARK_START,
     TRI_STOP_MARK_TERM,
     TRI_STOP_WHOLE_CYCLE, /* gcstoptheworld */
-    TRI_STOP_CHECKMARK,
-    TRI_STOP_PROCS, /* tri_set_procs */
+    TRI_STOP_PROCS = 4,   /* tri_set_procs; 3 is not used (trace/values.def) */
     TRI_STOP_STATS,
     TRI_STOP_TEST
 };

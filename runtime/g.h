@@ -59,9 +59,6 @@ struct tri_g {
     uint64_t spawner;                           /* [c] id */
     const char *name;   /* [c] system goroutines; or NULL */
     void (*fn)(void *); /* [c] */
-    int saved_errno;    /* [o] */
-    uint32_t wake_code; /* what the waker has to say; its protocol */
-    void *wake_arg;     /* the same */
 };
 
 /* The table of all goroutines ever born: index 0 .. count - 1. */

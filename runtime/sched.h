@@ -172,11 +172,6 @@ void tri_sysmon_loop(struct tri_m *m);
 void tri_sysmon_poke(void);
 bool tri_world_stopped(void);
 int tri_world_set_procs(int procs);
-struct tri_stop_stats {
-    uint64_t count, stopping_ns_max, stopping_ns_sum, total_ns_max;
-    uint64_t total_ns_sum;
-};
-void tri_stop_stats_read(struct tri_stop_stats *stats);
 /* The collector's pauses: until all stood, and from the asking to the start. */
 extern struct tri_histogram tri_pauses_stopping;
 extern struct tri_histogram tri_pauses_total;
