@@ -149,13 +149,9 @@ arm(struct tri_special_p *p, struct tri_span *span,
     uint64_t id = tri_special_next_id(p);
 
     tri_lock(&span->specials_lock);
-    bool linked = tri_special_link_locked(span, record);
-    if (linked) {
+    bool linked = tri_special_link_locked(span, record, id);
+    if (linked) /* before anybody else can take a step of its life */
         tri_special_count(&p->added, 1);
-        /* Release pairs with the acquire in scan_record and Stop's CAS. */
-        tri_store_release(&record->word,
-                          tri_special_word(id, TRI_SPECIAL_ARMED));
-    }
     tri_unlock(&span->specials_lock);
     if (!linked) {
         tri_special_free(p, record);

@@ -29,13 +29,6 @@
 /* From tri_blocking_begin, in assembly. */
 void tri_blocking_begin_regs(const uintptr_t *regs, uintptr_t sp);
 
-static void
-point_cache_at(struct tri_p *p)
-{
-    tri_local_get()->cache =
-        tri_load(&p->diverted) != 0 ? &tri_cache_none : p->cache;
-}
-
 /* The registers were pushed by assembly, where AddressSanitizer's shadow may
  * still be that of an earlier frame. */
 static TRI_NO_SANITIZE void
@@ -96,7 +89,7 @@ tri_blocking_end(void)
     if (tri_cas(&p->status, &status, TRI_P_RUNNING)) {
         tri_store_relaxed(&p->m, m);
         tri_store_relaxed(&m->p, p);
-        point_cache_at(p);
+        tri_p_point_cache(p);
         tri_p_arrived(p);
     } else {
         tri_m_await_p(m);
@@ -105,17 +98,24 @@ tri_blocking_end(void)
     tri_leave();
 }
 
-TRI_NOINLINE void
-tri_m_await_p(struct tri_m *m)
+/* Not inlined: unwind_init spills the caller's registers into this frame. */
+TRI_NOINLINE struct tri_p *
+tri_m_sleep_for_p(struct tri_m *m)
 {
     __builtin_unwind_init();
     m->uc = NULL;
     m->stopped_sp = tri_context_sp();
-    tri_m_want_p(m);
     tri_m_block(m);
     tri_m_unblock(m, true);
     /* Acquire pairs with the release in tri_p_install. */
-    tri_p_arrived(tri_load_acquire(&m->p));
+    return tri_load_acquire(&m->p);
+}
+
+void
+tri_m_await_p(struct tri_m *m)
+{
+    tri_m_want_p(m);
+    tri_p_arrived(tri_m_sleep_for_p(m));
 }
 
 TRI_NOINLINE void

@@ -149,8 +149,7 @@ tri_world_set_procs(int procs)
     serve_wanting_locked();
     tri_unlock(&tri_sched.lock);
     struct tri_p *p = tri_load(&self->p);
-    tri_local_get()->cache =
-        tri_load(&p->diverted) != 0 ? &tri_cache_none : p->cache;
+    tri_p_point_cache(p);
     tri_p_arrived(p);
     tri_host_start_world();
     tri_enter();

@@ -589,8 +589,7 @@ go_idle(struct tri_m *m, uint64_t calls_before)
     if (p == NULL)
         return false;
     tri_p_arrived(p);
-    tri_local_get()->cache =
-        tri_load(&p->diverted) != 0 ? &tri_cache_none : p->cache;
+    tri_p_point_cache(p);
     m->spinning = 1;
     tri_add(&tri_sched.spinning, 1);
     return true;

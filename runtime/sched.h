@@ -74,6 +74,14 @@ tri_current_p(void)
     return m == NULL ? NULL : tri_load_relaxed(&m->p);
 }
 
+/* The calling thread, which holds p, allocates from p's cache from now on. */
+static inline void
+tri_p_point_cache(struct tri_p *p)
+{
+    tri_local_get()->cache =
+        tri_load(&p->diverted) != 0 ? &tri_cache_none : p->cache;
+}
+
 /* ---- sched.c: finding work, giving Ps ---- */
 
 void tri_sched_init(int procs);
@@ -124,9 +132,12 @@ TRI_NODISCARD int tri_m_start_helpers(void);
 
 /* ---- park.c, spawn.c ---- */
 
-/* Waits until tri_ready; commit may run on another stack.  Switches. */
+/* Waits until tri_ready; commit may run on another stack.  NULL: nothing is to
+ * be done.  Switches. */
 void tri_park(bool (*commit)(struct tri_g *g, void *arg), void *arg,
               const char *reason);
+/* The same for who stands in a queue under `lock`, which it gives up (PARK-1). */
+void tri_park_unlock(struct tri_lock *lock, const char *reason);
 /* A waiting goroutine may run.  Inside a critical section. */
 void tri_ready(struct tri_g *g);
 /* WAITING -> RUNNABLE alone, a scanner's bit carried along. */
@@ -158,6 +169,9 @@ void tri_wait_in_place(TRI_ATOMIC(uint32_t) *word, uint32_t expected,
                        int64_t timeout_ns);
 /* Sleeps, without P and blocked, until given one; then runs. */
 void tri_m_await_p(struct tri_m *m);
+/* The same for a thread that stands in the list of those already, or is given a
+ * P when it is made ready.  The caller says that it arrived. */
+struct tri_p *tri_m_sleep_for_p(struct tri_m *m);
 /* After a P came: what its new holder owes the collector. */
 void tri_p_arrived(struct tri_p *p);
 

@@ -52,14 +52,6 @@ tri_bucket_lock(const void *address)
     return &buckets[hash >> 58].lock;
 }
 
-static bool
-commit_unlock(struct tri_g *g, void *lock)
-{
-    (void)g;
-    tri_unlock(lock);
-    return true;
-}
-
 /* ---- mutex ----------------------------------------------------------------- */
 
 static TRI_ATOMIC(uint32_t) *
@@ -125,7 +117,7 @@ lock_slow(struct tri_mutex *mutex)
         if (!woken)
             self.since_ns = tri_os_now_ns();
         enqueue(&mutex->waiters, &self, woken);
-        tri_park(commit_unlock, bucket, "mutex");
+        tri_park_unlock(bucket, "mutex");
         if (self.handed)
             return;
     }
@@ -262,5 +254,5 @@ tri_waitgroup_wait(struct tri_waitgroup *group)
     /* Who brings the count to 0 from here on sees us, and waits for the lock
      * that our parking releases. */
     enqueue(&group->waiters, &self, false);
-    tri_park(commit_unlock, bucket, "wait group");
+    tri_park_unlock(bucket, "wait group");
 }
