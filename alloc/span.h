@@ -19,10 +19,12 @@
  *   SPAN-2  sweep_gen, specials_lock and specials survive the struct's reuse:
  *           never initialised after the first time (D-001, R-15); otherwise a
  *           stale sweeper or a late Stop acts on the new span.
- *   SPAN-3  In use -> dead only while the collector does not mark;
- *           otherwise a marker holds a dead span.
+ *   SPAN-3  In use -> dead only while the collector does not mark, and in a
+ *           critical section, so that it does not begin to; otherwise a marker
+ *           holds a dead span.
  *   SPAN-4  Only the owner (the P that caches it, the sweeper in gen sg-1, or
- *           whoever just created it) touches alloc bits, free_word and counts.
+ *           whoever just created it) touches alloc bits, free_word and counts;
+ *           otherwise a slot is handed out twice.
  */
 #ifndef TRI_ALLOC_SPAN_H
 #define TRI_ALLOC_SPAN_H

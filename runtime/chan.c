@@ -11,7 +11,8 @@
  *
  *   CHAN-1  All under the channel's lock; a waiter is taken from its queue
  *           before it is made ready, and its node not touched after that
- *           (PARK-2).
+ *           (PARK-2); otherwise it is woken twice, or written to where its
+ *           frame was.
  *   CHAN-2  A slot of the ring is shaded before it is cleared (tri_copy of
  *           zeros); otherwise an element taken from a grey channel to a black
  *           stack is lost.

@@ -5,8 +5,11 @@
  *   PARK-1  What lets others find the waiter (a queue's lock released, a timer
  *           set) happens in `commit`, which runs when its state is WAITING
  *           already; otherwise a wake-up comes before the sleep and is lost.
- *   PARK-2  Who made it findable may not touch the waiter's stack afterwards:
- *           it may run on another thread before commit returns.
+ *   PARK-2  Who made it findable may not touch the waiter's stack afterwards;
+ *           otherwise he reads a frame that is gone: it may run on another
+ *           thread before commit returns.
+ *
+ * Relaxed: the calling thread's own m->p and m->g.
  *
  * An attached thread's goroutine waits in place: its thread sleeps, its P goes
  * to others, and being made ready means being given a P.
@@ -63,6 +66,8 @@ park_bound(struct tri_m *m, struct tri_g *g,
 {
     /* Before commit: whoever makes us ready gives us another one. */
     struct tri_p *p = tri_p_uninstall(m);
+    /* Release pairs with the CAS of who makes us ready, or reads the state to
+     * scan us; so do those below. */
     tri_store_release(&g->state, TRI_G_WAITING);
     if (commit != NULL && !commit(g, arg)) {
         tri_store_release(&g->state, TRI_G_RUNNING);

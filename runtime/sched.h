@@ -3,14 +3,16 @@
  * runtime/sched.h: the scheduler's shared state and what its files call in
  * each other.  Design: docs/design/scheduler.md.
  *
- *   SCHED-1  At most as many Ms run managed code as there are Ps.
+ *   SCHED-1  At most as many Ms run managed code as there are Ps; otherwise two
+ *            allocate from one cache (P-1), or one has none.
  *   SCHED-2  Who makes work visible looks for an idle P afterwards, and who
  *            makes a P idle looks for work afterwards (both sequentially
  *            consistent); otherwise work waits with a P idle.
  *   SCHED-3  A spinning M that found work wakes another one if it was the last
  *            to spin; otherwise a burst of work is picked up by one M alone.
  *   SCHED-4  The scheduler runs inside one critical section with safe points;
- *            it is never stopped in place.
+ *            it is never stopped in place; otherwise it is stopped with the
+ *            scheduler's lock, or a goroutine that is nowhere, in its hands.
  */
 #ifndef TRI_RUNTIME_SCHED_H
 #define TRI_RUNTIME_SCHED_H

@@ -4,13 +4,14 @@
  * Design: docs/design/stw.md.
  *
  *   STW-1  One stopper at a time: the world word.  Who waits for it waits in
- *          place, and so can be stopped.
+ *          place, and so can be stopped; otherwise two wait for each other.
  *   STW-2  `stopping` is set, under the scheduler's lock, before the threads
  *          are counted; a thread that attaches registers under that lock and
  *          not while it is set; otherwise one runs in a stopped world.
  *   STW-3  Every thread is asked before the first is waited for; otherwise
  *          the waits add up.
- *   STW-4  Threads keep their Ps while they are stopped.
+ *   STW-4  Threads keep their Ps while they are stopped; otherwise starting the
+ *          world costs a search for a P for each of them.
  */
 #include "base/check.h"
 #include "base/os.h"

@@ -66,7 +66,7 @@ try_lock(struct tri_mutex *mutex)
     /* Relaxed: a look; the CAS decides. */
     uint32_t word = tri_load_relaxed(word_of(mutex));
     while ((word & LOCKED) == 0) {
-        /* Acquire pairs with the release in tri_mutex_unlock. */
+        /* Acquire pairs with the releases in tri_mutex_unlock. */
         if (tri_cas_acquire(word_of(mutex), &word, word | LOCKED))
             return true;
     }
@@ -77,12 +77,15 @@ try_lock(struct tri_mutex *mutex)
 static bool
 take_or_announce(struct tri_mutex *mutex)
 {
+    /* Relaxed: a look; the CAS decides. */
     uint32_t word = tri_load_relaxed(word_of(mutex));
     for (;;) {
         if ((word & LOCKED) == 0) {
+            /* Acquire pairs with the releases in tri_mutex_unlock. */
             if (tri_cas_acquire(word_of(mutex), &word, word | LOCKED))
                 return true;
-        } else if (tri_cas_acquire(word_of(mutex), &word, word | WAITERS)) {
+            /* Relaxed: the queue itself is under the bucket's lock. */
+        } else if (tri_cas_relaxed(word_of(mutex), &word, word | WAITERS)) {
             return false;
         }
     }
@@ -155,7 +158,7 @@ unlock_slow(struct tri_mutex *mutex)
              | (waiter->next != NULL ? WAITERS : 0);
     }
     /* Only we hold it, and WAITERS changes under the bucket's lock.  Release
-     * pairs with the acquire in try_lock. */
+     * pairs with the same acquires as in tri_mutex_unlock. */
     tri_store_release(word_of(mutex), word);
     tri_unlock(bucket);
     if (g != NULL) {
@@ -170,6 +173,7 @@ tri_mutex_unlock(struct tri_mutex *mutex)
 {
     tri_check_caller("tri_mutex_unlock");
     uint32_t word = LOCKED;
+    /* Release pairs with the acquires in try_lock and take_or_announce. */
     if (tri_cas_release(word_of(mutex), &word, 0))
         return;
     if ((word & LOCKED) == 0)
