@@ -264,6 +264,9 @@ void
 tri_heap_free_span(struct tri_span *span)
 {
     size_t page = tri_space_page(span->base);
+    TRI_DCHECK(tri_critical_depth() > 0,
+               "SPAN-3: span 0x%zx is freed outside a critical section",
+               (size_t)span->base);
     /* Relaxed: the owner reads what it, or who gave it the span, wrote. */
     TRI_CHECK(tri_load_relaxed(&span->state) == TRI_SPAN_IN_USE,
               "span 0x%zx is freed twice", (size_t)span->base);

@@ -13,7 +13,9 @@
  *           since its last use; need_zero says so, otherwise an object starts
  *           with another's content.
  *   HEAP-2  Every page grown is in a span, free and backed, or released; the
- *           statistics say how many of each, exactly, when nobody allocates.
+ *           statistics say how many of each, exactly, when nobody allocates;
+ *           otherwise pages are lost, and the memory limit is kept by figures
+ *           that are wrong.
  */
 #ifndef TRI_ALLOC_HEAP_H
 #define TRI_ALLOC_HEAP_H

@@ -8,6 +8,8 @@
  */
 #include "alloc/space.h"
 
+#include <errno.h>
+
 #include "alloc/page_alloc.h"
 #include "base/check.h"
 #include "base/option.h"
@@ -94,7 +96,7 @@ tri_heap_space_init(void)
     size_t bytes = tri_os_share(SPACE_BYTES_MAX, SPACE_SIXTEENTHS);
     for (;; bytes /= 2) {
         if (bytes < SPACE_BYTES_MIN)
-            return -12; /* -ENOMEM */
+            return -ENOMEM;
         list_parts(parts, address, bytes);
         if (map_parts(parts))
             break;

@@ -19,10 +19,12 @@
  *   SPAN-2  sweep_gen, specials_lock and specials survive the struct's reuse:
  *           never initialised after the first time (D-001, R-15); otherwise a
  *           stale sweeper or a late Stop acts on the new span.
- *   SPAN-3  In use or manual -> dead only while the collector does not mark;
- *           otherwise a marker holds a dead span.
+ *   SPAN-3  In use -> dead only while the collector does not mark, and in a
+ *           critical section, so that it does not begin to; otherwise a marker
+ *           holds a dead span.
  *   SPAN-4  Only the owner (the P that caches it, the sweeper in gen sg-1, or
- *           whoever just created it) touches alloc bits, free_word and counts.
+ *           whoever just created it) touches alloc bits, free_word and counts;
+ *           otherwise a slot is handed out twice.
  */
 #ifndef TRI_ALLOC_SPAN_H
 #define TRI_ALLOC_SPAN_H
@@ -31,9 +33,8 @@
 #include "base/lock.h"
 
 enum tri_span_state {
-    TRI_SPAN_DEAD,   /* not in the heap: in the pool, or free pages */
-    TRI_SPAN_IN_USE, /* holds objects */
-    TRI_SPAN_MANUAL  /* holds runtime memory (unused so far) */
+    TRI_SPAN_DEAD,  /* not in the heap: in the pool, or free pages */
+    TRI_SPAN_IN_USE /* holds objects */
 };
 
 /*

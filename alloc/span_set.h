@@ -8,7 +8,8 @@
  *          An unswept set may hold stale entries: a span swept out of turn is
  *          listed again elsewhere, or dies, while its old entry stays.  Who pops
  *          one tells by sweep_gen and drops it (gc/sweep.h, SWEEP-4).
- *   SET-2  Reset only while nobody pushes or pops and the set is empty.
+ *   SET-2  Reset only while nobody pushes or pops and the set is empty; otherwise
+ *          a span is lost, and never swept again.
  */
 #ifndef TRI_ALLOC_SPAN_SET_H
 #define TRI_ALLOC_SPAN_SET_H

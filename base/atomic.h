@@ -42,8 +42,6 @@
 #define tri_add(p, v) atomic_fetch_add(p, v)
 #define tri_add_relaxed(p, v)                                                  \
     atomic_fetch_add_explicit(p, v, memory_order_relaxed)
-#define tri_add_release(p, v)                                                  \
-    atomic_fetch_add_explicit(p, v, memory_order_release)
 #define tri_sub(p, v) atomic_fetch_sub(p, v)
 #define tri_sub_relaxed(p, v)                                                  \
     atomic_fetch_sub_explicit(p, v, memory_order_relaxed)

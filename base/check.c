@@ -15,7 +15,6 @@
 #include "base/format.h"
 #include "base/os.h"
 
-#define FRAMES_MAX    32
 #define MESSAGE_BYTES 1024
 #define OTHER_DIES_NS (INT64_C(2) * 1000 * 1000 * 1000)
 

@@ -14,7 +14,6 @@
 #define TRI_NODISCARD     __attribute__((warn_unused_result))
 #define TRI_PRINTF(f, a)  __attribute__((format(printf, f, a)))
 #define TRI_CACHE_ALIGNED __attribute__((aligned(64)))
-#define TRI_UNUSED        __attribute__((unused))
 
 /* Readers of other threads' stacks and of racing heap words: the sanitizers
  * cannot know that the threads are stopped or that the race is meant. */

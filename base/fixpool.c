@@ -38,6 +38,9 @@ tri_fixpool_alloc(struct tri_fixpool *pool)
     if (pool->free != NULL) {
         object = pool->free;
         pool->free = *(void **)object;
+        TRI_DCHECK((uintptr_t)pool->free % 8 == 0,
+                   "FIX-1: the object at %p was written after it was freed",
+                   object);
     } else if (refill_locked(pool, object_bytes)) {
         object = pool->chunk;
         pool->chunk += object_bytes;
@@ -54,6 +57,8 @@ tri_fixpool_free(struct tri_fixpool *pool, void *object)
 {
     tri_lock(&pool->lock);
     TRI_DCHECK(pool->live_count > 0, "more objects freed than handed out");
+    TRI_DCHECK(pool->free != object, "FIX-1: the object at %p is freed twice",
+               object);
     *(void **)object = pool->free;
     pool->free = object;
     pool->live_count--;

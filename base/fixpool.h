@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * base/fixpool.h: off-heap objects of one size, type-stable: memory once handed
- * out for a T stays a T for ever, so a stale pointer reads a T.  Freed objects
- * are not cleared (fields that must survive reuse do); fresh ones are zero.
- * Go: fixalloc.  The pool has its own lock.
+ * base/fixpool.h: off-heap objects of one size.  Fresh ones are zero.  Go:
+ * fixalloc.  The pool has its own lock.
+ *
+ *   FIX-1  Memory once handed out for a T stays a T for ever, and a freed object
+ *          keeps its contents but for the first word; otherwise a reader with a
+ *          stale pointer reads something else.
  */
 #ifndef TRI_BASE_FIXPOOL_H
 #define TRI_BASE_FIXPOOL_H

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "base/atomic.h"
+#include "base/check.h"
 
 struct tri_lfnode {
     TRI_ATOMIC(uint64_t) next; /* packed, as the head */
@@ -62,8 +63,12 @@ tri_lfstack_pop(struct tri_lfstack *stack)
             return NULL;
         /* Relaxed, may be stale: then the head's counter has moved (LFS-1). */
         uint64_t next = tri_load_relaxed(&node->next);
-        if (tri_cas_acquire(&stack->head, &old, next))
+        if (tri_cas_acquire(&stack->head, &old, next)) {
+            TRI_DCHECK(old == tri_lfstack_pack(node, node->pushes),
+                       "LFS-1: the node at %p is something else by now",
+                       (void *)node);
             return node;
+        }
     }
 }
 

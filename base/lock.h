@@ -10,7 +10,8 @@
  *   LOCK-1  Take a lock only inside a critical section (tri_lock enters one
  *           and tri_unlock leaves it); otherwise a stopped holder deadlocks
  *           the stopper.
- *   LOCK-2  Ascending rank only; equal ranks never nest.
+ *   LOCK-2  Ascending rank only; equal ranks never nest; otherwise two threads
+ *           that hold one each wait for each other.
  */
 #ifndef TRI_BASE_LOCK_H
 #define TRI_BASE_LOCK_H

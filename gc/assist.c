@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* gc/assist.c: mark assists; the idea and the rules are in assist.h. */
+/*
+ * gc/assist.c: mark assists; the idea and the rules are in assist.h.
+ *
+ * Relaxed: figures, each right by itself.  One that is a little old makes
+ * somebody mark a little more or less.  Where sleeping depends on one, it is read
+ * sequentially consistent (ASSIST-1).
+ */
 #include "gc/assist.h"
 
 #include <string.h>

@@ -10,7 +10,8 @@
  *
  *   ASSIST-1  Waiters re-check credit and phase after they are counted as
  *             waiting (L-003); otherwise a wake-up is lost.
- *   ASSIST-2  The end of marking releases all waiters (L-005).
+ *   ASSIST-2  The end of marking releases all waiters (L-005); otherwise they
+ *             wait for credit that nobody earns any more.
  */
 #ifndef TRI_GC_ASSIST_H
 #define TRI_GC_ASSIST_H

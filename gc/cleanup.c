@@ -149,13 +149,9 @@ arm(struct tri_special_p *p, struct tri_span *span,
     uint64_t id = tri_special_next_id(p);
 
     tri_lock(&span->specials_lock);
-    bool linked = tri_special_link_locked(span, record);
-    if (linked) {
+    bool linked = tri_special_link_locked(span, record, id);
+    if (linked) /* before anybody else can take a step of its life */
         tri_special_count(&p->added, 1);
-        /* Release pairs with the acquire in scan_record and Stop's CAS. */
-        tri_store_release(&record->word,
-                          tri_special_word(id, TRI_SPECIAL_ARMED));
-    }
     tri_unlock(&span->specials_lock);
     if (!linked) {
         tri_special_free(p, record);
@@ -196,7 +192,7 @@ add(const struct request *request, struct tri_cleanup *cleanup)
     return refusal;
 }
 
-TRI_COLD static void
+TRI_COLD TRI_NORETURN static void
 refuse(enum refusal refusal, const char *call)
 {
 #pragma GCC diagnostic push
@@ -248,7 +244,6 @@ tri_try_add_cleanup(struct tri_cleanup *cleanup, void *ptr, void (*fn)(void *),
         return -ENOMEM;
     case REFUSED_NOT_ATTACHED:
         refuse(REFUSED_NOT_ATTACHED, "tri_try_add_cleanup");
-        return -EINVAL;
     default:
         return -EINVAL;
     }
@@ -288,7 +283,6 @@ tri_cleanup_stop(struct tri_cleanup cleanup)
     if (p == NULL) {
         tri_leave();
         refuse(REFUSED_NOT_ATTACHED, "tri_cleanup_stop");
-        return false;
     }
     /* Acquire pairs with the releases in fill and tri_special_free: an object
      * of another life comes with another word. */

@@ -75,11 +75,8 @@ set(struct tri_special_p *p, struct tri_span *span, uintptr_t object,
     tri_lock(&span->specials_lock);
     if (tri_special_find_locked(span, object, TRI_SPECIAL_FINALIZER) != NULL)
         outcome = ALREADY_SET;
-    else if (!tri_special_link_locked(span, record))
+    else if (!tri_special_link_locked(span, record, 0))
         outcome = NO_MEMORY;
-    else /* Release pairs with the acquire in scan_record. */
-        tri_store_release(&record->word,
-                          tri_special_word(0, TRI_SPECIAL_ARMED));
     tri_unlock(&span->specials_lock);
     if (outcome != DONE)
         tri_special_free(p, record);

@@ -6,11 +6,13 @@
  * defines them over plain threads, so the collector is tested without one.
  *
  *   HOST-1  While the world is stopped no mutator runs, none is inside a
- *           critical section, and nobody is born or dies.
+ *           critical section, and nobody is born or dies; otherwise what the
+ *           stopper changes changes under their hands (PHASE-1).
  *   HOST-2  The stopper calls neither malloc nor stdio nor anything that takes
- *           a lock of libc: a thread stopped in place may hold it.
+ *           a lock of libc; otherwise he waits for one whose holder he stopped.
  *   HOST-3  A goroutine's stack is scanned only while it cannot run; and no
- *           word of it is lost between "running" and "parked".
+ *           word of it is lost between "running" and "parked"; otherwise what
+ *           it alone refers to is freed.
  */
 #ifndef TRI_GC_HOST_H
 #define TRI_GC_HOST_H
@@ -25,8 +27,7 @@ enum tri_stop_reason {
     TRI_STOP_MARK_START,
     TRI_STOP_MARK_TERM,
     TRI_STOP_WHOLE_CYCLE, /* gcstoptheworld */
-    TRI_STOP_CHECKMARK,
-    TRI_STOP_PROCS, /* tri_set_procs */
+    TRI_STOP_PROCS = 4,   /* tri_set_procs; 3 is not used (trace/values.def) */
     TRI_STOP_STATS,
     TRI_STOP_TEST
 };

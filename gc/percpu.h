@@ -24,7 +24,6 @@ struct tri_gc_p {
     uint64_t allocated_bytes; /* charged at refill, ever */
     uint64_t allocated_objects;
     int64_t fractional_ns; /* spent as a fractional worker, this cycle */
-    int64_t worker_ns[4];  /* by enum tri_worker_mode, ever */
     uint32_t barrier_count;
     uintptr_t barrier_buffer[TRI_BARRIER_BUFFER];
     struct tri_work_p work; /* grey edges */

@@ -3,6 +3,7 @@
 #include "gc/scavenger.h"
 
 #include "alloc/heap.h"
+#include "base/check.h"
 #include "base/option.h"
 #include "base/os.h"
 #include "gc/phase.h"
@@ -59,6 +60,8 @@ tri_scavenger_cycle_ended(int64_t goal_bytes)
 int64_t
 tri_scavenger_tick(int64_t now_ns)
 {
+    TRI_DCHECK(tri_critical_depth() == 0,
+               "SCAVENGE-1: memory is released inside a critical section");
     /* Relaxed, all: figures. */
     int64_t limit = tri_load_relaxed(&tri_collector.memory_limit);
     int64_t keep =

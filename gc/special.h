@@ -15,7 +15,8 @@
  *           at any time.
  *   SPEC-2  A record's life is its one atomic word {id, state}; the handle is
  *           {id, record}.  Stop is one CAS armed -> stopped: exact, no look-up
- *           by address, so no D-001.
+ *           by address; otherwise a late Stop ends the cleanup of another object
+ *           that lies there by now (D-001).
  *   SPEC-3  specials_lock survives reuse of the span struct; what is reached
  *           through a handle is re-validated under the lock by the record's own
  *           word and `span` field, never by address arithmetic.  Otherwise a

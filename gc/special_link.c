@@ -44,7 +44,8 @@ tri_special_find_locked(struct tri_span *span, uintptr_t object,
 }
 
 bool
-tri_special_link_locked(struct tri_span *span, struct tri_special *record)
+tri_special_link_locked(struct tri_span *span, struct tri_special *record,
+                        uint64_t id)
 {
     tri_lock_assert_held(&span->specials_lock);
     struct tri_index *index = index_of(span);
@@ -65,6 +66,8 @@ tri_special_link_locked(struct tri_span *span, struct tri_special *record)
         tri_special_at(first)->prev = tri_special_number(record);
     /* Release pairs with the acquire in tri_cleanup_stop. */
     tri_store_release(&record->span, span);
+    /* Release pairs with the acquire in scan_record and Stop's CAS. */
+    tri_store_release(&record->word, tri_special_word(id, TRI_SPECIAL_ARMED));
     return true;
 }
 

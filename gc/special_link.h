@@ -34,10 +34,11 @@ struct tri_special *tri_special_find_locked(struct tri_span *span,
                                             uintptr_t object,
                                             enum tri_special_kind kind);
 
-/* Hangs the record (object set, word not yet) on its slot, first in its list.
- * False: no memory, nothing changed.  Locked. */
+/* Hangs the record (object set, word not yet) on its slot, first in its list,
+ * and arms it under this id.  False: no memory, nothing changed.  Locked. */
 TRI_NODISCARD bool tri_special_link_locked(struct tri_span *span,
-                                           struct tri_special *record);
+                                           struct tri_special *record,
+                                           uint64_t id);
 
 /* Takes it off; the caller now owns it (LIFE-2).  Locked. */
 void tri_special_unlink_locked(struct tri_span *span,

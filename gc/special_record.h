@@ -23,7 +23,8 @@
  *          lock of the span it is linked in, and who unlinks it is the one who
  *          queues or frees it; otherwise Stop and sweep free it twice.
  *   LIFE-3  A free record has word, arg and object 0, so that what a late marker
- *          reads from it is nothing, or was alive when this marking began.
+ *          reads from it is nothing, or was alive when this marking began;
+ *          otherwise it marks what is free.
  *   LIFE-4  A record that goes while the collector marks shades what it rooted
  *          (deletion barrier); otherwise a callback that ran on a black stack
  *          holds the last, white reference.

@@ -29,7 +29,6 @@
 #include "gc/root.h"
 #include "gc/type.h"
 
-#define TABLES      5
 #define STACK_FIRST ((size_t)1 << 16)
 
 struct visit {
@@ -38,7 +37,7 @@ struct visit {
 };
 
 static struct {
-    uint8_t *tables[TABLES]; /* twins of tri_space.mark_tables */
+    uint8_t *tables[TRI_MARK_TABLES]; /* twins of tri_space.mark_tables */
     struct visit *stack;
     size_t capacity;
     size_t count;
@@ -48,13 +47,13 @@ static struct {
 static size_t
 table_bytes(int table)
 {
-    return (tri_space.bytes >> TRI_PAGE_SHIFT) << (table + 3);
+    return (tri_space.bytes >> TRI_PAGE_SHIFT) << (table + TRI_MARK_SHIFT_MIN);
 }
 
 static void
 map_tables(void)
 {
-    for (int i = 0; i < TABLES && verify.tables[i] == NULL; i++) {
+    for (int i = 0; i < TRI_MARK_TABLES && verify.tables[i] == NULL; i++) {
         verify.tables[i] = tri_os_map(table_bytes(i));
         TRI_CHECK(verify.tables[i] != NULL,
                   "gccheckmark: no address space for the second mark bits");
@@ -90,7 +89,7 @@ push(uintptr_t word, uintptr_t from)
 static bool
 set_second_mark(const struct tri_target *target)
 {
-    int table = tri_kinds[target->kind].mark_shift - 3;
+    int table = tri_kinds[target->kind].mark_shift - TRI_MARK_SHIFT_MIN;
     size_t at =
         (size_t)((uint8_t *)target->mark_word - tri_space.mark_tables[table]);
     uint64_t *word = (uint64_t *)(void *)(verify.tables[table] + at);
@@ -259,7 +258,7 @@ tri_verify_marks(void)
     map_tables();
     clear_reserved_slots();
     tri_root_visit_all(visit_range, visit_through, NULL);
-    for (int i = 0; i < TABLES; i++)
+    for (int i = 0; i < TRI_MARK_TABLES; i++)
         tri_os_release(verify.tables[i], table_bytes(i));
 }
 

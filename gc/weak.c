@@ -125,11 +125,8 @@ find_or_link(struct tri_special_p *p, struct tri_span *span, uintptr_t object,
         tri_special_find_locked(span, object, TRI_SPECIAL_WEAK);
     if (winner != NULL) /* Relaxed: constant while it is linked. */
         *handle = (void *)(uintptr_t)tri_load_relaxed(&winner->arg[0]);
-    else if (!tri_special_link_locked(span, record))
+    else if (!tri_special_link_locked(span, record, 0))
         outcome = NO_MEMORY;
-    else /* Release pairs with the acquire in scan_record. */
-        tri_store_release(&record->word,
-                          tri_special_word(0, TRI_SPECIAL_ARMED));
     tri_unlock(&span->specials_lock);
     if (winner != NULL || outcome != DONE)
         tri_special_free(p, record);

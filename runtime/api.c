@@ -27,13 +27,6 @@ tri_go(void (*fn)(void *), void *arg)
     tri_schedpoint();
 }
 
-static bool
-commit_never(struct tri_g *g, void *arg)
-{
-    (void)g, (void)arg;
-    return true;
-}
-
 TRI_API void
 tri_exit(void)
 {
@@ -47,7 +40,7 @@ tri_exit(void)
                   "cleanup or finalizer; return from that instead");
     if (g->is_main)
         for (;;)
-            tri_park(commit_never, NULL, "main has called tri_exit");
+            tri_park(NULL, NULL, "main has called tri_exit");
     tri_g_exit();
 }
 

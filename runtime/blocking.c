@@ -12,7 +12,8 @@
  *            thread runs again before it takes a P; otherwise it touches a P
  *            in a stopped world.
  *   BLOCK-2  Registers and stack are published as the caller of
- *            tri_blocking_begin had them: its frame outlives ours.
+ *            tri_blocking_begin had them, whose frame outlives ours; otherwise
+ *            what is scanned is what later calls left there.
  */
 #include "base/check.h"
 #include "base/os.h"
@@ -29,11 +30,12 @@
 /* From tri_blocking_begin, in assembly. */
 void tri_blocking_begin_regs(const uintptr_t *regs, uintptr_t sp);
 
-static void
-point_cache_at(struct tri_p *p)
+/* BLOCK-1, both halves.  A request may have come: we are in a section. */
+static bool
+runs(struct tri_m *m)
 {
-    tri_local_get()->cache =
-        tri_load(&p->diverted) != 0 ? &tri_cache_none : p->cache;
+    uint32_t state = tri_load(&m->state);
+    return state == TRI_M_RUN || state == TRI_M_REQ;
 }
 
 /* The registers were pushed by assembly, where AddressSanitizer's shadow may
@@ -66,7 +68,8 @@ tri_blocking_begin_regs(const uintptr_t *regs, uintptr_t sp)
     tri_local_get()->cache = &tri_cache_none;
     tri_store_relaxed(&m->p, NULL);
     tri_add_relaxed(&p->calls, 1);
-    /* Release pairs with the CAS of who takes it.  BLOCK-1. */
+    TRI_DCHECK(runs(m), "BLOCK-1: a thread leaves its P when it is blocked");
+    /* Release pairs with the CAS of who takes it. */
     tri_store_release(&p->status, TRI_P_SYSCALL);
     tri_m_block(m);
     tri_leave();
@@ -91,12 +94,13 @@ tri_blocking_end(void)
     m->regs = (struct tri_saved_regs){ { 0 } };
     struct tri_p *p = m->blocking_p;
     uint32_t status = TRI_P_SYSCALL;
+    TRI_DCHECK(runs(m), "BLOCK-1: a thread takes a P before it runs");
     /* It may be another thread's by now, and in its blocking call: then we
      * took it from there, which is as good. */
     if (tri_cas(&p->status, &status, TRI_P_RUNNING)) {
         tri_store_relaxed(&p->m, m);
         tri_store_relaxed(&m->p, p);
-        point_cache_at(p);
+        tri_p_point_cache(p);
         tri_p_arrived(p);
     } else {
         tri_m_await_p(m);
@@ -105,17 +109,29 @@ tri_blocking_end(void)
     tri_leave();
 }
 
-TRI_NOINLINE void
-tri_m_await_p(struct tri_m *m)
+/* Not inlined: unwind_init spills the caller's registers into this frame. */
+TRI_NOINLINE struct tri_p *
+tri_m_sleep_for_p(struct tri_m *m)
 {
     __builtin_unwind_init();
     m->uc = NULL;
     m->stopped_sp = tri_context_sp();
-    tri_m_want_p(m);
     tri_m_block(m);
     tri_m_unblock(m, true);
     /* Acquire pairs with the release in tri_p_install. */
-    tri_p_arrived(tri_load_acquire(&m->p));
+    struct tri_p *p = tri_load_acquire(&m->p);
+    /* Relaxed: ordered by that. */
+    TRI_DCHECK(p != NULL && tri_load_relaxed(&p->m) == m,
+               "P-2: thread %d was woken without a P",
+               tri_load_relaxed(&m->tid));
+    return p;
+}
+
+void
+tri_m_await_p(struct tri_m *m)
+{
+    tri_m_want_p(m);
+    tri_p_arrived(tri_m_sleep_for_p(m));
 }
 
 TRI_NOINLINE void

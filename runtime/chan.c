@@ -11,7 +11,8 @@
  *
  *   CHAN-1  All under the channel's lock; a waiter is taken from its queue
  *           before it is made ready, and its node not touched after that
- *           (PARK-2).
+ *           (PARK-2); otherwise it is woken twice, or written to where its
+ *           frame was.
  *   CHAN-2  A slot of the ring is shaded before it is cleared (tri_copy of
  *           zeros); otherwise an element taken from a grey channel to a black
  *           stack is lost.
@@ -68,21 +69,6 @@ queue_take(struct queue *queue)
     if (queue->head == NULL)
         queue->tail = NULL;
     return waiter;
-}
-
-static bool
-commit_unlock(struct tri_g *g, void *lock)
-{
-    (void)g;
-    tri_unlock(lock);
-    return true;
-}
-
-static bool
-commit_never(struct tri_g *g, void *arg)
-{
-    (void)g, (void)arg;
-    return true;
 }
 
 /* The waiter is out of its queue; the lock is held. */
@@ -193,7 +179,7 @@ tri_chan_send(struct tri_chan *chan, const void *element)
     tri_schedpoint();
     if (chan == NULL)
         for (;;)
-            tri_park(commit_never, NULL, "send to a NULL channel");
+            tri_park(NULL, NULL, "send to a NULL channel");
     lock_open(chan, "tri_chan_send");
     if (send_now(chan, element)) {
         tri_unlock(&chan->lock);
@@ -202,7 +188,7 @@ tri_chan_send(struct tri_chan *chan, const void *element)
     struct waiter self = { .g = tri_local_g(),
                            .element = (void *)(uintptr_t)element };
     queue_put(&chan->senders, &self);
-    tri_park(commit_unlock, &chan->lock, "channel send");
+    tri_park_unlock(&chan->lock, "channel send");
     tri_keepalive(chan);
     if (!self.completed)
         tri_panic("tri_chan_send: the channel at %p was closed while this "
@@ -259,7 +245,7 @@ tri_chan_recv(struct tri_chan *chan, void *element)
     tri_schedpoint();
     if (chan == NULL)
         for (;;)
-            tri_park(commit_never, NULL, "receive from a NULL channel");
+            tri_park(NULL, NULL, "receive from a NULL channel");
     bool ok;
     tri_lock(&chan->lock);
     if (receive_now(chan, element, &ok)) {
@@ -268,7 +254,7 @@ tri_chan_recv(struct tri_chan *chan, void *element)
     }
     struct waiter self = { .g = tri_local_g(), .element = element };
     queue_put(&chan->receivers, &self);
-    tri_park(commit_unlock, &chan->lock, "channel receive");
+    tri_park_unlock(&chan->lock, "channel receive");
     tri_keepalive(chan);
     return self.completed;
 }

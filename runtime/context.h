@@ -6,10 +6,10 @@
  * that must survive a call (callee-saved registers, rounding and exception
  * modes) lies on its stack, where a conservative scan finds it.
  *
- *   CTX-1  A switch ends in a pop and an indirect jump, not a return: the
- *          return predictor would be wrong every time (8 ns against 3).
- *   CTX-2  Control words are saved always, reloaded only where they differ:
- *          the reload costs as much as the rest of the switch.
+ * What it costs.  A switch ends in a pop and an indirect jump, not a return: the
+ * return predictor would be wrong every time (8 ns against 3).  Control words are
+ * saved always, reloaded only where they differ: the reload costs as much as the
+ * rest of the switch.
  */
 #ifndef TRI_RUNTIME_CONTEXT_H
 #define TRI_RUNTIME_CONTEXT_H

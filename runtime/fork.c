@@ -17,7 +17,8 @@
  *   FORK-2  What waits without asking who calls (a lock of the runtime) asks
  *           before it sleeps; otherwise it sleeps for ever.
  *   FORK-3  A main goroutine that returns in the child ends the process with its
- *           result: the thread that waits in tri_main is not there.
+ *           result; otherwise nobody does: the thread that waits in tri_main is
+ *           not there.
  *
  * vfork, posix_spawn and a bare clone do not come by here; their children run on
  * the parent's memory, or do no more than exec.

@@ -18,7 +18,8 @@
  *   G-2  RUNNING is entered only by a CAS from RUNNABLE without SCAN;
  *        otherwise a stack changes under its scanner.
  *   G-3  G structs are type-stable and stay in the table for ever; a dead one
- *        is reused under a new id.
+ *        is reused under a new id; otherwise a scanner, which has its index,
+ *        reads something else.
  */
 #ifndef TRI_RUNTIME_G_H
 #define TRI_RUNTIME_G_H
@@ -59,9 +60,6 @@ struct tri_g {
     uint64_t spawner;                           /* [c] id */
     const char *name;   /* [c] system goroutines; or NULL */
     void (*fn)(void *); /* [c] */
-    int saved_errno;    /* [o] */
-    uint32_t wake_code; /* what the waker has to say; its protocol */
-    void *wake_arg;     /* the same */
 };
 
 /* The table of all goroutines ever born: index 0 .. count - 1. */

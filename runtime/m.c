@@ -9,8 +9,9 @@
  *   BORN-1  pthread_create is called by the spawner alone, once the runtime
  *           runs; otherwise a stop waits for a scheduler that waits for a lock
  *           of a thread that is stopped.
- *   BORN-2  An M is in the table, BLOCKED, before its thread exists; so a stop
- *           counts it at every moment of its life.
+ *   BORN-2  An M is in the table, BLOCKED, before its thread exists, so that a
+ *           stop counts it at every moment of its life; otherwise the thread
+ *           runs in a stopped world.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -17,8 +17,10 @@
  *        an answer gives up when he is asked to stop himself; otherwise two
  *        stoppers wait for each other.  The world's stopper alone waits on.
  *   M-3  Everything a scanner reads (uc, stopped_sp, regs) is written before
- *        the state becomes STOPPED or BLOCKED (release).
- *   M-4  M structs are type-stable; one without a thread is BLOCKED.
+ *        the state becomes STOPPED or BLOCKED (release); otherwise he scans
+ *        from where the thread stood at an earlier stop.
+ *   M-4  M structs are type-stable; one without a thread is BLOCKED; otherwise
+ *        a stopper waits for a thread that is not there.
  *   M-5  `tid` is written before the state first leaves BLOCKED (an M may have
  *        had another thread before), so whoever saw RUN or REQ, and he alone,
  *        may take it for the thread's: a relaxed load, ordered by the state;

@@ -8,7 +8,8 @@
  *        from SYSCALL by a CAS on `status`, or from a thread stopped in place
  *        by its stopper.  Otherwise two threads allocate from one cache.
  *   P-2  Who gives a P to a sleeping M installs it there completely before he
- *        wakes it; so a P is never "on its way".
+ *        wakes it, so that a P is never "on its way"; otherwise the thread
+ *        runs without one.
  */
 #ifndef TRI_RUNTIME_P_H
 #define TRI_RUNTIME_P_H

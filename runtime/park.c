@@ -5,8 +5,11 @@
  *   PARK-1  What lets others find the waiter (a queue's lock released, a timer
  *           set) happens in `commit`, which runs when its state is WAITING
  *           already; otherwise a wake-up comes before the sleep and is lost.
- *   PARK-2  Who made it findable may not touch the waiter's stack afterwards:
- *           it may run on another thread before commit returns.
+ *   PARK-2  Who made it findable may not touch the waiter's stack afterwards;
+ *           otherwise he reads a frame that is gone: it may run on another
+ *           thread before commit returns.
+ *
+ * Relaxed: the calling thread's own m->p and m->g.
  *
  * An attached thread's goroutine waits in place: its thread sleeps, its P goes
  * to others, and being made ready means being given a P.
@@ -63,23 +66,19 @@ park_bound(struct tri_m *m, struct tri_g *g,
 {
     /* Before commit: whoever makes us ready gives us another one. */
     struct tri_p *p = tri_p_uninstall(m);
+    /* Release pairs with the CAS of who makes us ready, or reads the state to
+     * scan us; so do those below. */
     tri_store_release(&g->state, TRI_G_WAITING);
     if (commit != NULL && !commit(g, arg)) {
         tri_store_release(&g->state, TRI_G_RUNNING);
         tri_p_install(p, m);
-        tri_local_get()->cache =
-            tri_load(&p->diverted) != 0 ? &tri_cache_none : p->cache;
+        tri_p_point_cache(p);
         return;
     }
     tri_p_hand_off(p);
-    __builtin_unwind_init();
-    m->uc = NULL;
-    m->stopped_sp = tri_context_sp();
-    tri_m_block(m);
-    tri_m_unblock(m, true);
+    p = tri_m_sleep_for_p(m);
     tri_store_release(&g->state, TRI_G_RUNNING);
-    /* Acquire pairs with the release in tri_p_install. */
-    tri_p_arrived(tri_load_acquire(&m->p));
+    tri_p_arrived(p);
 }
 
 void
@@ -99,6 +98,20 @@ tri_park(bool (*commit)(struct tri_g *g, void *arg), void *arg,
     errno_set(saved);
 }
 
+static bool
+commit_unlock(struct tri_g *g, void *lock)
+{
+    (void)g;
+    tri_unlock(lock);
+    return true;
+}
+
+void
+tri_park_unlock(struct tri_lock *lock, const char *reason)
+{
+    tri_park(commit_unlock, lock, reason);
+}
+
 /* A bound goroutine gives its P up only if somebody waits for one. */
 static void
 yield_bound(struct tri_m *m)
@@ -113,13 +126,7 @@ yield_bound(struct tri_m *m)
     tri_m_want_p_locked(m);
     tri_unlock(&tri_sched.lock);
     tri_p_start(p);
-    __builtin_unwind_init();
-    m->uc = NULL;
-    m->stopped_sp = tri_context_sp();
-    tri_m_block(m);
-    tri_m_unblock(m, true);
-    /* Acquire pairs with the release in tri_p_install. */
-    tri_p_arrived(tri_load_acquire(&m->p));
+    tri_p_arrived(tri_m_sleep_for_p(m));
 }
 
 TRI_API void

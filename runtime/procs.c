@@ -2,11 +2,12 @@
 /*
  * runtime/procs.c: changing the number of Ps, with the world stopped.
  *
- *   PROC-1  Only while the collector rests: a mark worker's P must not vanish
+ *   PROC-1  Only while the collector rests; otherwise a mark worker's P vanishes
  *           under it (T-003).
  *   PROC-2  A P that ends leaves nothing behind: its goroutines go to the
  *           global queue, its dead ones to the global list, what the collector
- *           keeps on it to tri_gc_p_retire, its thread to those who want a P.
+ *           keeps on it to tri_gc_p_retire, its thread to those who want a P;
+ *           otherwise they wait for one that does not come back.
  */
 #include "base/check.h"
 #include "base/os.h"
@@ -43,6 +44,8 @@ take_from_holder_locked(struct tri_p *p)
 static void
 retire_locked(struct tri_p *p)
 {
+    TRI_CHECK(tri_world_stopped() && tri_gc_phase() == TRI_GC_OFF,
+              "PROC-1: P %d ends while the collector works", p->index);
     switch (tri_load(&p->status)) {
     case TRI_P_IDLE:
         remove_from_idle_locked(p);
@@ -149,8 +152,7 @@ tri_world_set_procs(int procs)
     serve_wanting_locked();
     tri_unlock(&tri_sched.lock);
     struct tri_p *p = tri_load(&self->p);
-    tri_local_get()->cache =
-        tri_load(&p->diverted) != 0 ? &tri_cache_none : p->cache;
+    tri_p_point_cache(p);
     tri_p_arrived(p);
     tri_host_start_world();
     tri_enter();

@@ -48,6 +48,7 @@ tri_runq_put(struct tri_runq *queue, void *item)
 static inline void *
 tri_runq_take(struct tri_runq *queue)
 {
+    /* Acquire pairs with the release CAS of takers, as in tri_runq_put. */
     uint32_t head = tri_load_acquire(&queue->head);
     for (;;) {
         /* Relaxed: our own. */
@@ -68,6 +69,8 @@ tri_runq_take(struct tri_runq *queue)
 static inline uint32_t
 tri_runq_steal(struct tri_runq *queue, void **out, uint32_t max)
 {
+    /* Acquire pairs with the release CAS of takers: the tail read next is no
+     * older than the one that the last of them saw. */
     uint32_t head = tri_load_acquire(&queue->head);
     for (;;) {
         /* Acquire pairs with the release in tri_runq_put: the slots below
@@ -78,7 +81,7 @@ tri_runq_steal(struct tri_runq *queue, void **out, uint32_t max)
         if (count == 0)
             return 0;
         if (count > TRI_RUNQ_SLOTS / 2) { /* head and tail do not match */
-            head = tri_load_acquire(&queue->head);
+            head = tri_load_acquire(&queue->head); /* as above */
             continue;
         }
         if (count > max)

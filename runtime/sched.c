@@ -15,6 +15,11 @@
  * Then the P goes idle, every source is looked at once more (SCHED-2), and the
  * M sleeps.
  *
+ * Relaxed: an M's `p` and `g` and the `m` of those two are written by its own
+ * thread, or by who took the P away from it while it was stopped or under the
+ * scheduler's lock, and so are no news to them; whoever else looks takes it for a
+ * hint until he has stopped the M.  `preempt` and `ending` are hints.
+ *
  * Not otherwise: a queue of threads that want a P beside that of goroutines,
  * and not one queue with both, since a goroutine on its own thread (in a
  * blocking call, or preempted in place) can be run by that thread alone.
@@ -94,6 +99,8 @@ tri_p_uninstall(struct tri_m *m)
         tri_local_get()->cache = &tri_cache_none;
     tri_store_relaxed(&m->p, NULL);
     tri_p_left(p);
+    /* Release pairs with the looks at it without the lock (visit in stw.c,
+     * sysmon.c): whoever finds it idle finds no holder. */
     tri_store_release(&p->status, TRI_P_IDLE);
     return p;
 }
@@ -590,8 +597,7 @@ go_idle(struct tri_m *m, uint64_t calls_before)
     if (p == NULL)
         return false;
     tri_p_arrived(p);
-    tri_local_get()->cache =
-        tri_load(&p->diverted) != 0 ? &tri_cache_none : p->cache;
+    tri_p_point_cache(p);
     m->spinning = 1;
     tri_add(&tri_sched.spinning, 1);
     return true;

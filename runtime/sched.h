@@ -3,14 +3,16 @@
  * runtime/sched.h: the scheduler's shared state and what its files call in
  * each other.  Design: docs/design/scheduler.md.
  *
- *   SCHED-1  At most as many Ms run managed code as there are Ps.
+ *   SCHED-1  At most as many Ms run managed code as there are Ps; otherwise two
+ *            allocate from one cache (P-1), or one has none.
  *   SCHED-2  Who makes work visible looks for an idle P afterwards, and who
  *            makes a P idle looks for work afterwards (both sequentially
  *            consistent); otherwise work waits with a P idle.
  *   SCHED-3  A spinning M that found work wakes another one if it was the last
  *            to spin; otherwise a burst of work is picked up by one M alone.
  *   SCHED-4  The scheduler runs inside one critical section with safe points;
- *            it is never stopped in place.
+ *            it is never stopped in place; otherwise it is stopped with the
+ *            scheduler's lock, or a goroutine that is nowhere, in its hands.
  */
 #ifndef TRI_RUNTIME_SCHED_H
 #define TRI_RUNTIME_SCHED_H
@@ -74,6 +76,14 @@ tri_current_p(void)
     return m == NULL ? NULL : tri_load_relaxed(&m->p);
 }
 
+/* The calling thread, which holds p, allocates from p's cache from now on. */
+static inline void
+tri_p_point_cache(struct tri_p *p)
+{
+    tri_local_get()->cache =
+        tri_load(&p->diverted) != 0 ? &tri_cache_none : p->cache;
+}
+
 /* ---- sched.c: finding work, giving Ps ---- */
 
 void tri_sched_init(int procs);
@@ -124,9 +134,12 @@ TRI_NODISCARD int tri_m_start_helpers(void);
 
 /* ---- park.c, spawn.c ---- */
 
-/* Waits until tri_ready; commit may run on another stack.  Switches. */
+/* Waits until tri_ready; commit may run on another stack.  NULL: nothing is to
+ * be done.  Switches. */
 void tri_park(bool (*commit)(struct tri_g *g, void *arg), void *arg,
               const char *reason);
+/* The same for who stands in a queue under `lock`, which it gives up (PARK-1). */
+void tri_park_unlock(struct tri_lock *lock, const char *reason);
 /* A waiting goroutine may run.  Inside a critical section. */
 void tri_ready(struct tri_g *g);
 /* WAITING -> RUNNABLE alone, a scanner's bit carried along. */
@@ -158,6 +171,9 @@ void tri_wait_in_place(TRI_ATOMIC(uint32_t) *word, uint32_t expected,
                        int64_t timeout_ns);
 /* Sleeps, without P and blocked, until given one; then runs. */
 void tri_m_await_p(struct tri_m *m);
+/* The same for a thread that stands in the list of those already, or is given a
+ * P when it is made ready.  The caller says that it arrived. */
+struct tri_p *tri_m_sleep_for_p(struct tri_m *m);
 /* After a P came: what its new holder owes the collector. */
 void tri_p_arrived(struct tri_p *p);
 
@@ -172,11 +188,6 @@ void tri_sysmon_loop(struct tri_m *m);
 void tri_sysmon_poke(void);
 bool tri_world_stopped(void);
 int tri_world_set_procs(int procs);
-struct tri_stop_stats {
-    uint64_t count, stopping_ns_max, stopping_ns_sum, total_ns_max;
-    uint64_t total_ns_sum;
-};
-void tri_stop_stats_read(struct tri_stop_stats *stats);
 /* The collector's pauses: until all stood, and from the asking to the start. */
 extern struct tri_histogram tri_pauses_stopping;
 extern struct tri_histogram tri_pauses_total;

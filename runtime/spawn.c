@@ -204,7 +204,11 @@ tri_spawn(void (*fn)(void *), void *arg, const char *name,
         TRI_CHECK(ok, "no memory for another goroutine (there are %zu)",
                   tri_g_count());
     }
+    TRI_DCHECK(tri_load(&g->state) == TRI_G_DEAD,
+               "G-3: goroutine %llu is born once more while it lives",
+               (unsigned long long)g->id);
     struct tri_g *self = tri_local_g();
+    /* Relaxed: a number of its own is all it has to be. */
     g->id = tri_add_relaxed(&tri_sched.next_goid, 1);
     g->system = name != NULL;
     g->is_main = 0;
@@ -233,6 +237,10 @@ tri_spawn_bound(struct tri_m *m)
 {
     struct tri_g *g = m->bound != NULL ? m->bound : tri_g_new();
     TRI_CHECK(g != NULL, "no memory for a thread's goroutine");
+    TRI_DCHECK(tri_load(&g->state) == TRI_G_DEAD,
+               "G-3: goroutine %llu is born once more while it lives",
+               (unsigned long long)g->id);
+    /* Relaxed: as above. */
     g->id = tri_add_relaxed(&tri_sched.next_goid, 1);
     g->bound = m;
     g->system = 0;
@@ -247,6 +255,8 @@ tri_spawn_bound(struct tri_m *m)
     m->bound = g;
     tri_add(&tri_sched.live_count, 1);
     tri_trace_goroutine_create(g->id, 0, 0);
+    /* Release pairs with the load in tri_host_stack_scan: whoever finds it
+     * running finds its thread and its stack. */
     tri_store_release(&g->state, TRI_G_RUNNING);
     return g;
 }

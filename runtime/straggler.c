@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/format.h"
 #include "base/os.h"
 #include "base/syscall.h"
@@ -109,6 +110,7 @@ look_at(struct tri_m *m)
         LOOKS = 2
     };
     struct tri_deaf *deaf = &m->deaf;
+    TRI_DCHECK(tri_critical_depth() > 0, "STRAG-1: asked outside a section");
     if (deaf->told)
         return;
     int64_t now = tri_os_now_ns();

@@ -4,13 +4,14 @@
  * Design: docs/design/stw.md.
  *
  *   STW-1  One stopper at a time: the world word.  Who waits for it waits in
- *          place, and so can be stopped.
+ *          place, and so can be stopped; otherwise two wait for each other.
  *   STW-2  `stopping` is set, under the scheduler's lock, before the threads
  *          are counted; a thread that attaches registers under that lock and
  *          not while it is set; otherwise one runs in a stopped world.
  *   STW-3  Every thread is asked before the first is waited for; otherwise
  *          the waits add up.
- *   STW-4  Threads keep their Ps while they are stopped.
+ *   STW-4  Threads keep their Ps while they are stopped; otherwise starting the
+ *          world costs a search for a P for each of them.
  */
 #include "base/check.h"
 #include "base/os.h"
@@ -25,7 +26,6 @@ static struct {
     struct tri_stop_wait wait;    /* [w] */
     uint64_t number;              /* [w] */
     int64_t begin_ns;             /* [w] */
-    struct tri_stop_stats stats;  /* [w] */
     enum tri_stop_reason reason;  /* [w] */
 } world;
 
@@ -143,10 +143,6 @@ tri_host_stop_world(enum tri_stop_reason reason)
     stop_all(self);
     tri_store(&world.stopped, 1);
     int64_t took = tri_os_now_ns() - world.begin_ns;
-    world.stats.count++;
-    world.stats.stopping_ns_sum += (uint64_t)took;
-    if ((uint64_t)took > world.stats.stopping_ns_max)
-        world.stats.stopping_ns_max = (uint64_t)took;
     if (is_pause_of_gc())
         tri_histogram_add(&tri_pauses_stopping, took);
     tri_trace_stw_stopped(world.number, (uint64_t)took,
@@ -159,9 +155,6 @@ tri_host_start_world(void)
     struct tri_m *self = tri_local_m();
     TRI_CHECK(tri_world_stopped(), "starting a world that is not stopped");
     int64_t total = tri_os_now_ns() - world.begin_ns;
-    world.stats.total_ns_sum += (uint64_t)total;
-    if ((uint64_t)total > world.stats.total_ns_max)
-        world.stats.total_ns_max = (uint64_t)total;
     if (is_pause_of_gc())
         tri_histogram_add(&tri_pauses_total, total);
     tri_store(&world.stopped, 0);
@@ -185,12 +178,6 @@ tri_host_start_world(void)
     tri_leave();
     tri_sub_relaxed(&self->no_preempt, 1); /* as above */
     unlock_world();
-}
-
-void
-tri_stop_stats_read(struct tri_stop_stats *stats)
-{
-    *stats = world.stats;
 }
 
 /* ---- the ragged barrier --------------------------------------------------- */

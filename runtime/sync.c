@@ -52,14 +52,6 @@ tri_bucket_lock(const void *address)
     return &buckets[hash >> 58].lock;
 }
 
-static bool
-commit_unlock(struct tri_g *g, void *lock)
-{
-    (void)g;
-    tri_unlock(lock);
-    return true;
-}
-
 /* ---- mutex ----------------------------------------------------------------- */
 
 static TRI_ATOMIC(uint32_t) *
@@ -74,7 +66,7 @@ try_lock(struct tri_mutex *mutex)
     /* Relaxed: a look; the CAS decides. */
     uint32_t word = tri_load_relaxed(word_of(mutex));
     while ((word & LOCKED) == 0) {
-        /* Acquire pairs with the release in tri_mutex_unlock. */
+        /* Acquire pairs with the releases in tri_mutex_unlock. */
         if (tri_cas_acquire(word_of(mutex), &word, word | LOCKED))
             return true;
     }
@@ -85,12 +77,15 @@ try_lock(struct tri_mutex *mutex)
 static bool
 take_or_announce(struct tri_mutex *mutex)
 {
+    /* Relaxed: a look; the CAS decides. */
     uint32_t word = tri_load_relaxed(word_of(mutex));
     for (;;) {
         if ((word & LOCKED) == 0) {
+            /* Acquire pairs with the releases in tri_mutex_unlock. */
             if (tri_cas_acquire(word_of(mutex), &word, word | LOCKED))
                 return true;
-        } else if (tri_cas_acquire(word_of(mutex), &word, word | WAITERS)) {
+            /* Relaxed: the queue itself is under the bucket's lock. */
+        } else if (tri_cas_relaxed(word_of(mutex), &word, word | WAITERS)) {
             return false;
         }
     }
@@ -125,7 +120,7 @@ lock_slow(struct tri_mutex *mutex)
         if (!woken)
             self.since_ns = tri_os_now_ns();
         enqueue(&mutex->waiters, &self, woken);
-        tri_park(commit_unlock, bucket, "mutex");
+        tri_park_unlock(bucket, "mutex");
         if (self.handed)
             return;
     }
@@ -163,7 +158,7 @@ unlock_slow(struct tri_mutex *mutex)
              | (waiter->next != NULL ? WAITERS : 0);
     }
     /* Only we hold it, and WAITERS changes under the bucket's lock.  Release
-     * pairs with the acquire in try_lock. */
+     * pairs with the same acquires as in tri_mutex_unlock. */
     tri_store_release(word_of(mutex), word);
     tri_unlock(bucket);
     if (g != NULL) {
@@ -178,6 +173,7 @@ tri_mutex_unlock(struct tri_mutex *mutex)
 {
     tri_check_caller("tri_mutex_unlock");
     uint32_t word = LOCKED;
+    /* Release pairs with the acquires in try_lock and take_or_announce. */
     if (tri_cas_release(word_of(mutex), &word, 0))
         return;
     if ((word & LOCKED) == 0)
@@ -262,5 +258,5 @@ tri_waitgroup_wait(struct tri_waitgroup *group)
     /* Who brings the count to 0 from here on sees us, and waits for the lock
      * that our parking releases. */
     enqueue(&group->waiters, &self, false);
-    tri_park(commit_unlock, bucket, "wait group");
+    tri_park_unlock(bucket, "wait group");
 }

@@ -10,6 +10,10 @@
  *   - runs timers that nobody else looks at;
  *   - calls the collector's tick; finds deadlocks; trims free stacks.
  *
+ * Relaxed: the number of Ps changes in a stopped world, and so not beside us;
+ * `calls` and `tick` are clocks, of which we only see whether they moved; what
+ * belongs to a thread that we stopped came with its answer.
+ *
  * It looks every 20 us while it finds something to do, backs off to 10 ms, and
  * sleeps until the next timer while all Ps are idle.  It is an M like others:
  * it stops with the world, and blocks to sleep.
@@ -79,7 +83,7 @@ static void
 detach(struct tri_m *m)
 {
     struct tri_p *p = tri_p_uninstall(m);
-    tri_add_relaxed(&tri_sched.switches, 1);
+    tri_add_relaxed(&tri_sched.switches, 1); /* a statistic */
     tri_lock(&tri_sched.lock);
     tri_m_want_p_locked(m);
     tri_unlock(&tri_sched.lock);

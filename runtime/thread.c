@@ -7,12 +7,14 @@
  * thread's own stack and never leaves it; it borrows a P while it runs.
  *
  *   ATT-1  Registered BLOCKED under the scheduler's lock, never while a stop is
- *          on (STW-2); runs (tri_m_unblock) before it touches anything else.
- *   ATT-2  Its goroutine is born when it has a P, and so in a section: until
- *          then its stack is no root, and all it finds comes to it through
- *          barriers.
+ *          on (STW-2); runs (tri_m_unblock) before it touches anything else;
+ *          otherwise it works in a stopped world.
+ *   ATT-2  Its goroutine is born when it has a P, in the same section: until
+ *          then its stack is no root, and after that all it finds comes to it
+ *          through barriers; otherwise it holds what no scan looks for.
  *   ATT-3  On the way out: P given away, goroutine dead, BLOCKED, then the
- *          thread-local m is NULL, and only then the signal stack goes.
+ *          thread-local m is NULL, and only then the signal stack goes;
+ *          otherwise a stop waits for it for ever, or its signal finds no stack.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -139,8 +139,10 @@ make_and_free(int ops)
     for (int i = 0; i < ops; i++)
         spans[i] = tri_heap_alloc_span(span_kind, span_bytes, 0, span_cache);
     int64_t made = test_now_ns();
+    tri_enter();
     for (int i = 0; i < ops; i++)
         tri_heap_free_span(spans[i]);
+    tri_leave();
     int64_t freed = test_now_ns() - made;
     if (freed < freeing_ns)
         freeing_ns = freed;
@@ -186,8 +188,10 @@ churn_spans(int number, void *arg)
     for (int round = 0; round < 1000; round++) {
         for (int i = 0; i < 64; i++)
             live[i] = tri_heap_alloc_span(1 + (uint32_t)i % 34, 0, 0, &cache);
+        tri_enter();
         for (int i = 0; i < 64; i++)
             tri_heap_free_span(live[i]);
+        tri_leave();
     }
     tri_heap_flush_pages(&cache);
 }

@@ -28,7 +28,9 @@ span_drop(struct tri_span *span)
     for (uint32_t w = 0; w < tri_span_word_count(span); w++)
         span->mark_bits[w] = 0;
     EXPECT_EQ(tri_span_swap_bits(span, &zombies), 0);
+    tri_enter();
     tri_heap_free_span(span);
+    tri_leave();
 }
 
 struct heap_count {

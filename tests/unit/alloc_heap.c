@@ -214,6 +214,7 @@ static void
 free_twice(void *arg)
 {
     struct tri_span *span = arg;
+    tri_enter();
     tri_heap_free_span(span);
     tri_heap_free_span(span);
 }
@@ -225,7 +226,14 @@ free_used(void *arg)
     struct tri_slot_cache slots = { 0 };
     uint32_t taken = 0;
     (void)tri_span_take_word(span, &slots, &taken);
+    tri_enter();
     tri_heap_free_span(span);
+}
+
+static void
+free_outside(void *arg)
+{
+    tri_heap_free_span(arg);
 }
 
 TEST(a_wrong_free_dies)
@@ -234,7 +242,11 @@ TEST(a_wrong_free_dies)
     struct tri_span *span = tri_heap_alloc_span(3, 0, 0, NULL);
     EXPECT_DEATH(free_twice, span, "is freed twice");
     EXPECT_DEATH(free_used, span, "slots in use, cached 0 (SPAN-4)");
+    if (TRI_CHECKED)
+        EXPECT_DEATH(free_outside, span, "outside a critical section");
+    tri_enter();
     tri_heap_free_span(span);
+    tri_leave();
 }
 
 TEST_MAIN

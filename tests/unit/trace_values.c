@@ -37,7 +37,6 @@ TEST(reasons_of_stops)
     IS("stop_reason", TRI_STOP_MARK_START, "mark start");
     IS("stop_reason", TRI_STOP_MARK_TERM, "mark termination");
     IS("stop_reason", TRI_STOP_WHOLE_CYCLE, "whole cycle");
-    IS("stop_reason", TRI_STOP_CHECKMARK, "check marks");
     IS("stop_reason", TRI_STOP_PROCS, "set procs");
     IS("stop_reason", TRI_STOP_STATS, "statistics");
     IS("stop_reason", TRI_STOP_TEST, "test");
