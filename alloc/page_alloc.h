@@ -91,8 +91,8 @@ size_t tri_page_alloc_free_tail(const struct tri_page_alloc *alloc);
  * Scavenging.  Marks the highest run of free, backed pages, about `max` of
  * them, as used; *count pages, of which *backed are backed, from the result on.
  * Looks at no more than `chunks` chunks: TRI_PAGE_NONE with *more set says "go
- * on", without: there is none.  Once the memory is gone, tri_page_alloc_put
- * makes them free and released.
+ * on", without: there is none.  Once the memory is gone,
+ * tri_page_alloc_put_released makes them free and released.
  */
 size_t tri_page_alloc_take_backed(struct tri_page_alloc *alloc, size_t max,
                                   size_t chunks, size_t *count, size_t *backed,

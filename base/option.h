@@ -13,7 +13,7 @@
 
 #include "base/compiler.h"
 
-/* Debug keys: TRI_DEBUG_OPTION(key, default, min, max, "what it does"). */
+/* Debug keys, as base/options.def has them: TRI_DEBUG_INT, TRI_DEBUG_WORD. */
 struct tri_debug_options {
 #define TRI_DEBUG_INT(key, initial, min, max, what) int64_t key;
 #define TRI_DEBUG_WORD(key, initial, words, what)   int64_t key;

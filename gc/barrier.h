@@ -10,7 +10,7 @@ struct tri_gc_p;
 void tri_barrier_flush(struct tri_gc_p *p);
 
 /* Mutations for tests/stress/graph.c: a build with one of these set to 1 loses
- * objects, and that test must notice (cmake -DTRI_BREAK=deletion|...). */
+ * objects, and that test must notice (gc_broken_* in tests/gc.cmake). */
 #ifndef TRI_BREAK_DELETION
 #    define TRI_BREAK_DELETION 0
 #endif

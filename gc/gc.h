@@ -61,11 +61,11 @@ void tri_gc_worker_after(void);
 void tri_gc_p_acquired(struct tri_gc_p *p);
 
 /* Cleanups wait to be run and no runner is on its way: the scheduler calls this
- * at each decision (cheap: one load) and it readies runners. */
+ * at each decision (cheap: two loads of one line) and it readies runners. */
 void tri_gc_poll_cleanups(void);
 
-/* sysmon calls it every 10 ms or so: periodic collection, scavenging, age of
- * the oldest cleanup. */
+/* sysmon calls it every 10 ms or so: the state dump that a tracing session asks
+ * for, scavenging, periodic collection. */
 void tri_gc_tick(int64_t now_ns);
 
 /* The write barrier's shade half alone, for a heap pointer that the runtime
@@ -93,7 +93,5 @@ enum tri_gc_phase tri_gc_phase(void);
 void tri_gc_collect(void);           /* tri_gc */
 int tri_gc_set_percent(int percent); /* tri_set_gc_percent */
 int64_t tri_gc_set_memory_limit(int64_t bytes);
-
-/* Debug moods of TRI_DEBUG that the collector reads: see base/option.h. */
 
 #endif /* TRI_GC_GC_H */

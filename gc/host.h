@@ -96,9 +96,9 @@ size_t tri_host_root_count(void);
 size_t tri_host_root_scan(size_t i,
                           void (*scan)(uintptr_t lo, uintptr_t hi, void *arg),
                           void *arg);
-/* Words of the runtime's own structures that hold heap pointers (goroutine
- * arguments, channel hand-off slots, timers): visited with the world stopped
- * or by one worker, as a root job. */
+/* Words of the runtime's own structures that hold heap pointers and are nobody's
+ * stack: one root job.  With this runtime there are none, since a goroutine's
+ * argument and a channel's hand-off slot lie on stacks; tests have some. */
 void tri_host_scan_runtime(void (*scan)(uintptr_t lo, uintptr_t hi, void *arg),
                            void *arg);
 
@@ -126,7 +126,7 @@ void tri_host_ready(struct tri_g *g);
 struct tri_g *tri_host_current_g(void);
 uint64_t tri_host_goid(void); /* 0 on a scheduler stack */
 void tri_host_yield(void);
-/* Parks at most ns.  For system goroutines (background sweeper, scavenger). */
+/* Parks for ns: the cleanup pool's keeper, and who waits for a drain. */
 void tri_host_sleep(int64_t ns);
 
 /*

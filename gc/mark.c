@@ -2,9 +2,8 @@
 /*
  * gc/mark.c: the marking loop.
  *
- * Rejected, with figures in docs/decisions: marking on discovery (Go's classic
- * loop: 4 to 10 times slower on shuffled heaps), a FIFO, prefetching the second
- * line, mark bits inside the span.
+ * Rejected: marking on discovery (Go's classic loop: docs/design/gc.md, "Why not
+ * otherwise"), a FIFO, prefetching the second line, mark bits inside the span.
  */
 #include "gc/mark.h"
 
@@ -323,7 +322,8 @@ enter_ring(struct tri_work_p *work, uintptr_t word, struct edge *edge)
     return true;
 }
 
-/* Ring size 1 is Go's classic order: no edge waits for its prefetch. */
+/* Ring size 1: no edge waits for its prefetch.  Not Go's classic loop: the mark
+ * is still set when the edge leaves, not when it is found. */
 static uint32_t
 ring_size(void)
 {

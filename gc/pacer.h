@@ -2,7 +2,7 @@
 /*
  * gc/pacer.h: when a cycle starts and how fast it must go: pure arithmetic over
  * plain structs: no locks, no globals, no clock.  Go: gcControllerState; the
- * statements P-001 ... P-010.
+ * statements P-001 ... P-010 (docs/reference/go-map.md).
  *
  *   goal     the heap size at which the cycle should be over
  *   trigger  the size at which it starts, earlier by what mutators are expected

@@ -38,8 +38,7 @@ bool tri_root_listed(void);
 /* Does one job into `work`.  False: none was left. */
 bool tri_root_do_one(struct tri_work_p *work);
 
-/* Jobs not yet claimed, or put back. */
-/* In a critical section. */
+/* Is a job not yet claimed, or put back?  In a critical section. */
 bool tri_root_available(void);
 
 /* World stopped: every job again, for the verifier: range() for each range of

@@ -31,7 +31,7 @@
 #include "gc/host.h"
 
 /* Off-heap state that tri_gc_p embeds for cleanups: magazines of records, a
- * range of ids, the block being filled, counters.  Defined in gc/special_p.h. */
+ * range of ids, what is queued and not yet published, counters.  Defined in gc/special_p.h. */
 struct tri_special_p;
 
 /* 0 or -errno.  Once, before any P. */

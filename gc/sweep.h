@@ -82,7 +82,7 @@ void tri_sweep_pay_debt(size_t bytes);
 void tri_sweep_background(void *unused);
 void tri_sweep_wake_background(void);
 
-/* Pages swept and bytes freed, ever; for metrics. */
+/* Pages swept, ever; for metrics. */
 extern TRI_ATOMIC(uint64_t) tri_swept_pages_total;
 
 #endif /* TRI_GC_SWEEP_H */

@@ -5,8 +5,10 @@
  * own bits) follows everything from the roots again; an object it reaches that
  * the concurrent marker left white is fatal, with the path's last step named.
  *
- * Not seen: an object that only a register of a thread stopped by signal holds
- * (docs/design/stw.md, "Stale words").
+ * Not seen: what only a stack, static data or a register refers to by a word that
+ * VERIFY-1 (verify.c) does not take, such as one into the middle of the object; nor
+ * what is only in a register that calls do not preserve (SIG-6, runtime/signal.c).
+ * Why: docs/design/stw.md, "Stale words".
  */
 #ifndef TRI_GC_VERIFY_H
 #define TRI_GC_VERIFY_H

@@ -175,7 +175,7 @@ void tri_straggler_given_up(struct tri_m *m);
 /* ---- runtime/signal.c ----------------------------------------------------- */
 
 void tri_signal_init(void);
-/* The alternate stack of the calling thread; TRI_SIGNAL unblocked. */
+/* The alternate stack of the calling thread; the stop signal unblocked. */
 void tri_signal_thread_start(struct tri_m *m);
 void tri_signal_thread_end(struct tri_m *m);
 void tri_signal_send(struct tri_m *m);

@@ -13,7 +13,6 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <linux/membarrier.h>
-#include <linux/perf_event.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -140,6 +139,8 @@ probe_huge_pages(struct report *report)
         set(report, FINDING_OK, "", "transparent huge pages: %s", word);
 }
 
+/* liburcu uses it, where registered root ranges are read (runtime/roots.c), and
+ * LTTng, at each event that is recorded: with it their readers need no fence. */
 static void
 probe_membarrier(struct report *report)
 {
@@ -148,31 +149,8 @@ probe_membarrier(struct report *report)
         set(report, FINDING_OK, "", "membarrier(2), expedited");
     else
         set(report, FINDING_NOTE, "use Linux 4.14 or later",
-            "no expedited membarrier(2): RCU readers pay for a fence");
-}
-
-static void
-probe_counters(struct report *report)
-{
-    struct perf_event_attr attributes = {
-        .type = PERF_TYPE_HARDWARE,
-        .size = sizeof(attributes),
-        .config = PERF_COUNT_HW_INSTRUCTIONS,
-        .disabled = 1,
-        .exclude_kernel = 1,
-        .exclude_hv = 1,
-    };
-    long counter = syscall(SYS_perf_event_open, &attributes, 0, -1, -1, 0UL);
-    if (counter >= 0) {
-        close((int)counter);
-        set(report, FINDING_OK, "", "hardware counters (instructions)");
-        return;
-    }
-    bool denied = errno == EACCES || errno == EPERM;
-    set(report, FINDING_NOTE,
-        denied ? "sysctl kernel.perf_event_paranoid=1"
-               : "virtual machines often have none; measure on bare metal",
-        "no hardware counters: %s", strerror(errno));
+            "no expedited membarrier(2): scanning a registered root range and "
+            "recording an event cost a fence more");
 }
 
 static void
@@ -296,7 +274,6 @@ static const struct {
     { "huge-pages", probe_huge_pages },
     { "membarrier", probe_membarrier },
     { "open-files", probe_files },
-    { "counters", probe_counters },
     { "lttng-ust", probe_ust },
     { "lttng-ctl", probe_ctl },
     { "lttng-daemon", probe_daemon },

@@ -188,6 +188,10 @@ machine_json(void)
     add_kernel(json);
     json_object_set_new(json, "libc",
                         json_sprintf("glibc %s", gnu_get_libc_version()));
+#if defined(__clang__)
     json_object_set_new(json, "compiler", json_string(__VERSION__));
+#else
+    json_object_set_new(json, "compiler", json_string("gcc " __VERSION__));
+#endif
     return json;
 }

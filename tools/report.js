@@ -118,7 +118,7 @@ function mergedHeap(traced, sampled) {
   const heap = { t: [], live: [], goal: [] };
   const add = (from, i) => {
     heap.t.push(from.t[i]);
-    heap.live.push(from.live[i]);
+    heap.live.push(Math.max(0, from.live[i]));
     heap.goal.push(from.goal[i]);
   };
   let j = 0;
@@ -378,7 +378,7 @@ class Timeline {
 
   drawGrid(svg, height) {
     const high = this.top();
-    this.y = (v) => this.bottom - Math.min(v, high * 1.2) / high
+    this.y = (v) => this.bottom - Math.min(Math.max(v, 0), high * 1.2) / high
       * this.plot.height;
     const unit = Math.pow(1024, Math.floor(Math.log(high) / Math.log(1024)));
     for (const tick of niceTicks(0, high / unit, 5, 10)) {
@@ -438,8 +438,7 @@ class Timeline {
       }
     }
     if (this.rss) {
-      line(this.rss.t, this.rss.v, "var(--rss)", { "stroke-width": 1,
-        "stroke-dasharray": "1 3" });
+      line(this.rss.t, this.rss.v, "var(--rss)", { "stroke-width": 1.3 });
     }
     if (heap) {
       line(heap.t, heap.live, "var(--heap)", {});
@@ -558,6 +557,9 @@ class Timeline {
   }
 }
 
+// Of fewer than so many the 99th percentile is the longest, or nearly.
+const enough = (durations) => durations.count >= 100;
+
 // ---- durations on a log axis --------------------------------------------------
 
 // rows: [{name, what, durations}]; one axis for all.
@@ -622,8 +624,11 @@ function drawDurations(svg, row, top, height, x, left) {
   svg.append(s("line", { x1: left, x2: "100%", y1: base, y2: base,
     stroke: "var(--line)" }));
   let before = -100;
-  for (const [name, value] of [["p50", durations.p50], ["p99", durations.p99],
-    ["max", durations.max]]) {
+  const marks = [["p50", durations.p50], ["max", durations.max]];
+  if (enough(durations)) {
+    marks.splice(1, 0, ["p99", durations.p99]);
+  }
+  for (const [name, value] of marks) {
     const px = x(value);
     svg.append(s("line", { x1: px, x2: px, y1: top + 12, y2: base + 4,
       stroke: "var(--ink)", "stroke-width": 1, opacity: 0.75 }));
@@ -637,16 +642,19 @@ function drawDurations(svg, row, top, height, x, left) {
 
 function durationTable(rows) {
   const shown = rows.filter((row) => row.durations && row.durations.count > 0);
+  const columns = ["p50", "p90", "p99", "max"].filter((key) => key !== "p99"
+    || shown.some((row) => enough(row.durations)));
   return h("table", {},
     h("thead", {}, h("tr", {}, h("th", {}, ""),
-      ...["count", "p50", "p90", "p99", "longest"]
-        .map((name) => h("th", { class: "num" }, name)))),
+      ...["count", ...columns].map((name) =>
+        h("th", { class: "num" }, name === "max" ? "longest" : name)))),
     h("tbody", {}, shown.map((row) => h("tr", {},
       h("td", {}, row.name, row.what
         ? h("span", { class: "soft small" }, " " + row.what) : null),
       h("td", { class: "num" }, group(row.durations.count)),
-      ...["p50", "p90", "p99", "max"].map((key) =>
-        h("td", { class: "num" }, ns(row.durations[key])))))));
+      ...columns.map((key) => h("td", { class: "num" },
+        key === "p99" && !enough(row.durations) ? "–"
+          : ns(row.durations[key])))))));
 }
 
 // ---- sections ---------------------------------------------------------------
@@ -717,7 +725,11 @@ function figures(model) {
     ? model.gcSeconds * 1e9 / run.cpu_ns : NaN,
   (n) => [digits(n * 100), "%"]);
   add("longest pause", model.paused && model.paused.max, nsParts);
-  add("p99 pause", model.paused && model.paused.p99, nsParts);
+  if (model.paused && enough(model.paused)) {
+    add("p99 pause", model.paused.p99, nsParts);
+  } else {
+    add("median pause", model.paused && model.paused.p50, nsParts);
+  }
   add("cleanups run",
     model.metric("/gc/cleanups/executed:cleanups"), plain);
   add("allocated", model.metric("/gc/heap/allocs:bytes"), bytesParts);
@@ -763,14 +775,16 @@ function section(title, text, content, otherwise) {
 function legend(model) {
   const item = (color, text, rule) => h("span", {},
     h("i", { class: rule ? "rule" : "", style: `background:${color}` }), text);
+  const band = (color, edge, text) => h("span", {}, h("i", { class: "band",
+    style: `background:${color};border-color:${edge}` }), text);
   const exact = model.cycles.some((c) => !c.sampled);
   return h("div", { class: "legend" },
     item("var(--heap)", "heap in use"),
     item("var(--goal)", "goal", true),
     item("var(--rss)", "resident", true),
-    model.cycles.length > 0 ? item("var(--band)", exact ? "marking"
-      : "a collection ended") : null,
-    exact ? item("var(--sweep-band)", "sweeping") : null,
+    model.cycles.length > 0 ? band("var(--band)", "var(--mark)",
+      exact ? "marking" : "a collection ended") : null,
+    exact ? band("var(--sweep-band)", "var(--sweep)", "sweeping") : null,
     model.pauses.length > 0 ? item("var(--pause)", "pause", true) : null,
     model.trace && model.trace.workers.length > 0
       ? item("var(--worker)", "mark worker on a P (pale: idle)") : null,
@@ -863,6 +877,33 @@ function cleanupCard(model) {
     durationTable(rows), h("div", { style: "height:12px" }), chart]];
 }
 
+const ROWS_SHOWN = 50;
+
+// All of a table, or a part that says how much there is.  Whoever hides rows
+// sends the table a "change".
+function longTable(table) {
+  const rows = [...table.tBodies[0].rows];
+  if (rows.length <= ROWS_SHOWN) {
+    return h("div", { class: "wide" }, table);
+  }
+  const frame = h("div", { class: "long" });
+  const says = h("div", { class: "rows" });
+  const look = () => {
+    const more = box.scrollTop + box.clientHeight < box.scrollHeight - 2;
+    frame.classList.toggle("more", more);
+    const shown = rows.filter((row) => !row.hidden).length;
+    says.replaceChildren(`${group(shown)} row${shown === 1 ? "" : "s"}`,
+      box.clientHeight < box.scrollHeight - 2
+        ? h("span", { class: "screen" }, "; scroll for the rest") : "");
+  };
+  const box = h("div", { class: "scroll", tabindex: "0",
+    on: { scroll: look } }, table);
+  table.addEventListener("change", look);
+  new ResizeObserver(look).observe(box);
+  frame.append(box);
+  return [frame, says];
+}
+
 function cyclesCard(model) {
   const cycles = model.cycles.filter((c) => !c.sampled && c.begin);
   if (cycles.length === 0) {
@@ -870,7 +911,7 @@ function cyclesCard(model) {
   }
   const columns = ["#", "why", "at", "marking", "heap before", "goal",
     "marked", "sweeping", "freed"];
-  return h("div", { class: "scroll" }, h("table", {},
+  return longTable(h("table", {},
     h("thead", {}, h("tr", {}, columns.map((name, i) =>
       h("th", { class: i === 1 ? "" : "num" }, name)))),
     h("tbody", {}, cycles.map((c) => h("tr", {},
@@ -939,7 +980,8 @@ function sparkline(histogram) {
       y: 16 - 15 * n / most, width: Math.max(0.8, step - 0.5),
       height: 15 * n / most, fill: "var(--bar)" }))),
   h("span", { class: "soft small" }, ` ${group(durations.count)} samples, `
-    + `p50 ${ns(durations.p50)}, p99 ${ns(durations.p99)}`));
+    + `p50 ${ns(durations.p50)}`
+    + (enough(durations) ? `, p99 ${ns(durations.p99)}` : "")));
 }
 
 function metricsSection(models) {
@@ -962,12 +1004,13 @@ function metricsSection(models) {
         row.hidden = !words.every((word) =>
           names[i].toLowerCase().includes(word));
       });
+      table.dispatchEvent(new Event("change"));
     } } });
-  return h("div", { class: "card" }, search, h("div", { class: "scroll" },
-    h("table", {}, shown.length > 1 ? h("thead", {}, h("tr", {},
-      h("th", {}, ""), shown.map((model) =>
-        h("th", { class: "num" }, model.label)))) : null,
-    h("tbody", {}, rows))));
+  const table = h("table", {}, shown.length > 1 ? h("thead", {}, h("tr", {},
+    h("th", {}, ""), shown.map((model) =>
+      h("th", { class: "num" }, model.label)))) : null,
+  h("tbody", {}, rows));
+  return h("div", { class: "card" }, search, longTable(table));
 }
 
 // The command that does it again.
@@ -999,7 +1042,7 @@ function compareSection(models) {
     return null;
   }
   const all = shown.map((model) => figures(model));
-  return h("div", { class: "card scroll" }, h("table", {},
+  return h("div", { class: "card wide" }, h("table", {},
     h("thead", {}, h("tr", {}, h("th", {}, ""), shown.map((model) =>
       h("th", { class: "num" }, model.label)))),
     h("tbody", {}, h("tr", {}, h("td", { class: "key" }, "invariants"),

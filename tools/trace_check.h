@@ -3,7 +3,7 @@
  * tools/trace_check.h: proves that a trace keeps the runtime's word.  Pure: fed
  * one event after the other, from a recording or from a test.
  *
- * The rules, each with a stream in tests/trace that breaks it:
+ * The rules, each with a stream in tests/unit/trace_check.c that breaks it:
  *   CHK-1   A cleanup's id is added once, and is not 0.
  *   CHK-2   It is stopped with `cancelled` 1 only while armed.
  *   CHK-3   It is queued only while armed.

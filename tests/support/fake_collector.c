@@ -29,6 +29,7 @@ static __thread struct tri_g *my_g;
 
 static TRI_ATOMIC(uint32_t) phase;
 TRI_ATOMIC(uint32_t) fake_shaded_count;
+TRI_ATOMIC(uint32_t) fake_waiting;
 TRI_ATOMIC(uintptr_t) fake_shaded[64];
 static TRI_ATOMIC(uint32_t) sweep_gen = 4;
 uint64_t fake_cycle = 1;
@@ -211,7 +212,9 @@ void
 tri_host_wait(TRI_ATOMIC(uint32_t) *word, uint32_t expected, int64_t timeout_ns)
 {
     EXPECT_EQ(tri_critical_depth(), 0);
+    tri_add(&fake_waiting, 1);
     tri_futex_wait(word, expected, timeout_ns);
+    tri_sub(&fake_waiting, 1);
 }
 
 /* ---- phase and barrier ---- */

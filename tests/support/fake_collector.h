@@ -23,6 +23,9 @@ void fake_set_phase(enum tri_gc_phase phase);
 extern TRI_ATOMIC(uint32_t) fake_shaded_count;
 extern TRI_ATOMIC(uintptr_t) fake_shaded[64];
 
+/* Threads in tri_host_wait now. */
+extern TRI_ATOMIC(uint32_t) fake_waiting;
+
 /* The next cycle: every span in use now needs sweeping.  Nobody sweeps. */
 void fake_turn(void);
 extern uint64_t fake_cycle;

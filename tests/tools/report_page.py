@@ -151,6 +151,12 @@ with Scratch() as place:
     draw(os.path.join(evil, "report.html"),
          ["1 of 7 invariants failed", "&lt;/script&gt;"])
 
+    long = os.path.join(place, "long")
+    change(good, long, lambda result: result["metrics"].update(
+        {f"/test/{n}:things": n for n in range(50)}))
+    run([TRICOLOR, "report", long])
+    draw(os.path.join(long, "report.html"), [" rows", "scroll for the rest"])
+
     bare = os.path.join(place, "bare")
     change(good, bare, only_the_schema)
     run([TRICOLOR, "report", bare])

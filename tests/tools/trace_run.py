@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 TRICOLOR = os.path.abspath(sys.argv[1])
@@ -90,24 +91,60 @@ def whole_run(folder, procs, events):
         compare_with_babeltrace(f"{out}/trace", report["cleanups"])
 
 
+class Running:
+    """An endless `tricolor run index` that says each of its collections."""
+
+    def __init__(self, *more):
+        self.child = subprocess.Popen(
+            [TRICOLOR, "run", "index", "-p", f"dir={DIR}", "-p",
+             "rounds=1000000", *more], stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, text=True, start_new_session=True,
+            env=dict(os.environ, TRI_DEBUG="gctrace=1"))
+        self.pid = self.child.pid
+        self.said, self.collections = [], 0
+        self.changed = threading.Condition()
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        for line in self.child.stderr:
+            with self.changed:
+                self.said.append(line)
+                self.collections += line.startswith("gc ")
+                self.changed.notify_all()
+
+    def collect(self, count):
+        """Returns once it has collected so many times from now on.  With each
+        it has opened and closed files: cleanups come and go."""
+        with self.changed:
+            end = self.collections + count
+            if not self.changed.wait_for(lambda: self.collections >= end,
+                                         timeout=60):
+                self.child.kill()
+                sys.exit(f"{count} collections took more than a minute; it "
+                         f"said {self.said[-5:]}")
+
+    def end(self):
+        """What it said, once it has ended."""
+        self.child.wait(timeout=60)
+        self.reader.join(timeout=60)
+        return "".join(self.said)
+
+
+def session_of(pid):
+    return f"tricolor-{pid}-" in run("lttng", "list").stdout
+
+
 def killed_run(folder):
     """Its guard ends the session; the trace is whole up to where it died, and
     no proof of more."""
     out = os.path.join(folder, "killed")
-    child = subprocess.Popen([TRICOLOR, "run", "index", "-p", f"dir={DIR}",
-                              "-p", "rounds=1000000", "--trace", "--out", out],
-                             stdout=subprocess.DEVNULL,
-                             stderr=subprocess.DEVNULL)
-    stream = os.path.join(out, "trace/ust")
+    running = Running("--trace", "--out", out)
+    running.collect(3)
+    running.child.send_signal(signal.SIGKILL)
+    running.end()
     deadline = time.monotonic() + 30
-    while not os.path.isdir(stream) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(1)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
-    while time.monotonic() < deadline:
-        if "tricolor-%d-" % child.pid not in run("lttng", "list").stdout:
-            break
+    while session_of(running.pid) and time.monotonic() < deadline:
         time.sleep(0.1)
     report = check(f"{out}/trace", 1)
     if report["cleanups"]["added"] == 0 or report["cycles"] == 0:
@@ -119,26 +156,25 @@ def late_session(folder):
     """A session that begins while the program runs proves nothing."""
     if shutil.which("lttng") is None:
         return
-    child = subprocess.Popen([TRICOLOR, "run", "index", "-p", f"dir={DIR}",
-                              "-p", "rounds=1000000"],
-                             stdout=subprocess.DEVNULL,
-                             stderr=subprocess.DEVNULL)
-    name, late = f"tricolor-test-{child.pid}", os.path.join(folder, "late")
-    time.sleep(1)
+    running = Running()
+    name = f"tricolor-test-{running.pid}"
+    late = os.path.join(folder, "late")
+    running.collect(1)
     on = ["--userspace", "--session", name]
     for words in (["create", name, f"--output={late}"],
-                  ["track", *on, "--vpid", str(child.pid)],
+                  ["track", *on, "--vpid", str(running.pid)],
                   ["enable-channel", *on, "--subbuf-size=4M", "events"],
                   ["enable-event", *on, "--channel=events", "tricolor:*"],
                   ["add-context", *on, "--channel=events", "--type=vpid"],
                   ["start", name]):
         done = run("lttng", *words)
         if done.returncode != 0:
+            running.child.kill()
             sys.exit(f"lttng {words}: {done.stdout}{done.stderr}")
-    time.sleep(1)
+    running.collect(2)
     run("lttng", "destroy", name)
-    child.kill()
-    child.wait()
+    running.child.kill()
+    running.end()
     report = check(late, 1)
     if report["problems"][0]["rule"] != "CHK-13" \
             or "began while it ran" not in report["problems"][0]["text"]:
@@ -148,17 +184,14 @@ def late_session(folder):
 def interrupted_run(folder):
     """Its session ends with it, and it says what there is."""
     out = os.path.join(folder, "interrupted")
-    child = subprocess.Popen([TRICOLOR, "run", "index", "-p", f"dir={DIR}",
-                              "-p", "rounds=1000000", "--trace", "--out", out],
-                             stdout=subprocess.DEVNULL, text=True,
-                             stderr=subprocess.PIPE, start_new_session=True)
-    time.sleep(2)
-    os.killpg(child.pid, signal.SIGINT)
-    said = child.communicate(timeout=60)[1]
+    running = Running("--trace", "--out", out)
+    running.collect(3)
+    os.killpg(running.pid, signal.SIGINT)
+    said = running.end()
     # The guard has the lock until the session is gone.
     run("flock", out, "true")
-    if "interrupted" not in said or child.returncode != -signal.SIGINT \
-            or "tricolor-%d-" % child.pid in run("lttng", "list").stdout \
+    if "interrupted" not in said or session_of(running.pid) \
+            or running.child.returncode != -signal.SIGINT \
             or os.listdir(out) != ["trace"]:
         sys.exit(f"interrupted, it left {os.listdir(out)} and said {said}")
     expect_only("CHK-14", "has no runtime_end", check(f"{out}/trace", 1))

@@ -2,7 +2,7 @@
 /*
  * cleanup_go: the contract of Go's runtime.AddCleanup and Cleanup.Stop, of
  * finalizers and of weak pointers, on the real runtime.  Tests that stand for
- * one of Go's own say which (G001 ... in its list of tests).
+ * one of Go's own say which (G001 ...: docs/reference/go-map.md).
  *
  * To see it fail: queue a cleanup of a revived object (sweep_slot), let Stop
  * unlink by address instead of by record, free a record twice, or leave the

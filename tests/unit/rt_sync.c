@@ -2,11 +2,14 @@
 /*
  * tests/unit/rt_sync.c: mutex, wait group, sleep, yield.
  * To see it fail: let unlock_slow drop the WAITERS bit (MUTEX-1: the first test
- * hangs), or wake outside the bucket's lock (WG-1, under tsan).
+ * hangs), or wake outside the bucket's lock (WG-1, under tsan); let sysmon's
+ * look() skip TRI_P_RUNNING ("one loop kept the other out"), tri_host_sleep
+ * return at once where it yields, or sift_up in runtime/timer.c never swap.
  */
 #include <tricolor/tricolor.h>
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "tests/support/test.h"
 
@@ -132,35 +135,118 @@ sleep_some(void *arg)
     tri_waitgroup_done(&group);
 }
 
+/* A machine that is 50 ms late wakes two at once, in any order: so it may try
+ * again.  A queue that is out of order is so each time. */
 TEST(sleepers_wake_in_the_order_of_their_times)
 {
+    enum {
+        TRIES = 5
+    };
     static const int order[] = { 5, 2, 8, 1, 9, 0, 4, 7, 3, 6 };
-    woken_count = 0;
-    tri_waitgroup_add(&group, 10);
-    for (int i = 0; i < 10; i++)
-        tri_go(sleep_some, (void *)(intptr_t)order[i]);
-    tri_waitgroup_wait(&group);
-    for (int i = 0; i < 10; i++)
-        EXPECT_EQ(woken[i], i);
+    bool ordered = false;
+    for (int try = 0; try < TRIES && !ordered; try++) {
+        woken_count = 0;
+        tri_waitgroup_add(&group, 10);
+        for (int i = 0; i < 10; i++)
+            tri_go(sleep_some, (void *)(intptr_t)order[i]);
+        tri_waitgroup_wait(&group);
+        ordered = true;
+        for (int i = 0; i < 10; i++)
+            ordered = ordered && woken[i] == i;
+    }
+    EXPECT_F(ordered, "%d times out of order", TRIES);
 }
 
-TEST(sleep_is_not_late_while_a_loop_has_the_processor)
+static volatile int leave;
+static volatile int looping;
+
+/* Never comes to the scheduler by itself.  Ends on its own where nobody takes
+ * its P, so that the test fails and does not hang. */
+static void
+loop(void *arg)
 {
-    int64_t late_max = 0;
-    for (int i = 0; i < 20; i++) {
+    int64_t give_up = test_now_ns() + INT64_C(20000000000);
+    (void)arg;
+    __atomic_fetch_add(&looping, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&leave, __ATOMIC_SEQ_CST) == 0)
+        if (test_now_ns() > give_up) {
+            __atomic_fetch_sub(&looping, 1, __ATOMIC_SEQ_CST);
+            break;
+        }
+    tri_waitgroup_done(&group);
+}
+
+static int
+compare_ns(const void *a, const void *b)
+{
+    int64_t first = *(const int64_t *)a, second = *(const int64_t *)b;
+    return (first > second) - (first < second);
+}
+
+/* A sleeper's turn comes after at most 10 ms of each loop.  The bounds are far
+ * above: the machine may have much else to do, and the sanitizers are slow. */
+TEST(sleep_is_not_late_while_loops_have_the_processor)
+{
+    enum {
+        SLEEPS = 15
+    };
+    int64_t late[SLEEPS];
+    int procs = tri_set_procs(1);
+    leave = 0;
+    looping = 0;
+    tri_waitgroup_add(&group, 2);
+    tri_go(loop, NULL);
+    tri_go(loop, NULL);
+    int64_t give_up = test_now_ns() + INT64_C(10000000000);
+    while (__atomic_load_n(&looping, __ATOMIC_SEQ_CST) < 2) {
+        EXPECT_F(test_now_ns() < give_up, "one loop kept the other out");
+        tri_sleep(1000 * 1000);
+    }
+    for (int i = 0; i < SLEEPS; i++) {
         int64_t begin = test_now_ns();
         tri_sleep(2 * 1000 * 1000);
-        int64_t late = test_now_ns() - begin - 2 * 1000 * 1000;
-        late_max = late > late_max ? late : late_max;
+        late[i] = test_now_ns() - begin - 2 * 1000 * 1000;
     }
-    EXPECT_F(late_max < INT64_C(2000000000), "woke %lld ns late",
-             (long long)late_max);
+    EXPECT_EQ(__atomic_load_n(&looping, __ATOMIC_SEQ_CST), 2); /* to the end */
+    __atomic_store_n(&leave, 1, __ATOMIC_SEQ_CST);
+    tri_waitgroup_wait(&group);
+    tri_set_procs(procs);
+    qsort(late, SLEEPS, sizeof(late[0]), compare_ns);
+    EXPECT_F(late[0] >= 0, "woke %lld ns early", (long long)-late[0]);
+    EXPECT_F(late[SLEEPS / 2] < INT64_C(500000000)
+                 && late[SLEEPS - 1] < INT64_C(5000000000),
+             "woke %lld ns late, at worst %lld", (long long)late[SLEEPS / 2],
+             (long long)late[SLEEPS - 1]);
 }
 
-TEST(a_negative_sleep_only_yields)
+static void
+raise_flag(void *flag)
 {
-    tri_sleep(-1);
-    tri_sleep(0);
+    __atomic_store_n((int *)flag, 1, __ATOMIC_SEQ_CST);
+}
+
+/* It lets another run, on the one P there is, and comes back at once: a length
+ * taken for unsigned would be centuries. */
+TEST(a_sleep_of_nothing_or_less_only_yields)
+{
+    static const int64_t lengths[] = { 0, -1, INT64_MIN };
+    int procs = tri_set_procs(1);
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        static int flag;
+        flag = 0;
+        tri_go(raise_flag, &flag);
+        /* Every now and then the one that yielded is chosen again. */
+        int tries = 0;
+        while (__atomic_load_n(&flag, __ATOMIC_SEQ_CST) == 0 && tries < 20) {
+            tri_sleep(lengths[i]);
+            tries++;
+        }
+        EXPECT_F(__atomic_load_n(&flag, __ATOMIC_SEQ_CST) == 1,
+                 "sleeping %lld ns %d times let nobody run",
+                 (long long)lengths[i], tries);
+        tri_yield();
+    }
+    tri_set_procs(procs);
 }
 
 /* ---- errno ------------------------------------------------------------------ */
