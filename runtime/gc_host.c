@@ -138,8 +138,9 @@ tri_host_stack_scan(size_t i, scan_fn scan, void *arg)
      * the scheduler that switched it off. */
     if (!tri_cas_acq_rel(&g->state, &state, state | TRI_G_SCAN))
         return false;
-    scan((uintptr_t)g->sp & ~(uintptr_t)7, g->stack.hi, arg);
-    scan_dead_part(g, (uintptr_t)g->sp, scan, arg);
+    /* SCAN-1: it may have parked on a stack of its own making. */
+    scan_dead_part(g, tri_stack_scan(g, (uintptr_t)g->sp, NULL, scan, arg),
+                   scan, arg);
     tri_and(&g->state, ~TRI_G_SCAN);
     return true;
 }

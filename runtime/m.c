@@ -9,6 +9,9 @@
  *   BORN-1  pthread_create is called by the spawner alone, once the runtime
  *           runs; otherwise a stop waits for a scheduler that waits for a lock
  *           of a thread that is stopped.
+ *   BORN-3  No P is given to an M before its thread runs; otherwise its birth
+ *           waits for a lock of libc's whose holder, preempted in place in the
+ *           middle of malloc or fork, waits for that P.
  *   BORN-2  An M is in the table, BLOCKED, before its thread exists, so that a
  *           stop counts it at every moment of its life; otherwise the thread
  *           runs in a stopped world.
@@ -154,7 +157,8 @@ scheduler_thread(void *arg)
     restore_signals();
     tri_enter();
     tri_trace_thread_begin((uint32_t)tri_os_tid(), 0);
-    tri_m_sleep_idle(m);
+    tri_m_unblock(m, false);
+    tri_sched_born(m);
     tri_sched_loop(m);
 }
 

@@ -212,7 +212,12 @@ give_to_wanting(struct tri_m *m)
 
 /* ---- starting Ms ---------------------------------------------------------- */
 
-/* Takes an M to run p, idle or new, under the lock; the caller rouses it. */
+/*
+ * An idle M gets p, and the caller rouses it.  Without one, a thread is asked for
+ * and p stays idle until it is born or somebody wants it (BORN-3); NULL: enough
+ * are on their way.  `spinning`: the caller counted the M so; a newborn does not
+ * count, since nobody may rely on its coming soon.
+ */
 static struct tri_m *
 start_locked(struct tri_p *p, bool spinning)
 {
@@ -220,25 +225,73 @@ start_locked(struct tri_p *p, bool spinning)
     if (m != NULL) {
         tri_sched.idle_m = m->link;
         m->listed = 0;
-    } else {
-        m = tri_m_new();
+        m->link = NULL;
+        m->spinning = spinning;
+        tri_p_install(p, m);
+        return m;
     }
+    tri_p_put_idle_locked(p);
+    if (spinning)
+        tri_sub(&tri_sched.spinning, 1);
+    if (tri_load(&tri_sched.births) >= tri_load(&tri_sched.idle_p_count))
+        return NULL;
+    m = tri_m_new();
     TRI_CHECK(m != NULL, "more than %d threads", TRI_M_MAX);
-    m->link = NULL;
-    m->spinning = spinning;
-    tri_p_install(p, m);
+    tri_add(&tri_sched.births, 1);
+    tri_store(&tri_sched.birth_ns, tri_os_now_ns());
     return m;
 }
 
+/* NULL: nothing to do. */
 static void
 rouse(struct tri_m *m)
 {
-    bool newborn = m->newborn != 0;
-    if (newborn) /* or the thread may run already, after a stale wake-up */
-        m->newborn = 0;
-    tri_m_wake(m);
-    if (newborn)
-        tri_m_start_thread(m);
+    if (m == NULL)
+        return;
+    if (m->newborn == 0) {
+        tri_m_wake(m);
+        return;
+    }
+    tri_m_start_thread(m);
+    tri_sysmon_poke(); /* it looks after the idle P */
+}
+
+void
+tri_sched_born(struct tri_m *m)
+{
+    m->may_lose_p = 0;
+    tri_lock(&tri_sched.lock);
+    tri_sub(&tri_sched.births, 1);
+    tri_store(&tri_sched.birth_ns, tri_os_now_ns());
+    struct tri_p *p = tri_p_take_idle_locked();
+    if (p != NULL)
+        tri_p_install(p, m);
+    tri_unlock(&tri_sched.lock);
+    if (p != NULL) {
+        tri_p_point_cache(p);
+        tri_p_arrived(p);
+    }
+}
+
+bool
+tri_sched_serve_wanting(int64_t now_ns)
+{
+    enum {
+        PATIENCE_NS = 1000000
+    };
+    if (tri_load(&tri_sched.want_count) == 0
+        || tri_load(&tri_sched.idle_p_count) == 0
+        || (tri_load(&tri_sched.births) != 0
+            && now_ns - tri_load(&tri_sched.birth_ns) < PATIENCE_NS))
+        return false;
+    tri_lock(&tri_sched.lock);
+    struct tri_m *m = NULL;
+    if (tri_sched.idle_p != NULL && (m = tri_m_take_wanting_locked()) != NULL)
+        tri_p_install(tri_p_take_idle_locked(), m);
+    tri_unlock(&tri_sched.lock);
+    if (m != NULL)
+        tri_m_wake(m);
+    return m != NULL;
 }
 
 void
@@ -251,14 +304,15 @@ tri_sched_wake(void)
     if (tri_load(&tri_sched.spinning) != 0
         || !tri_cas(&tri_sched.spinning, &none, 1))
         return;
+    struct tri_m *m = NULL;
     tri_lock(&tri_sched.lock);
     struct tri_p *p = tri_p_take_idle_locked();
-    struct tri_m *m = p == NULL ? NULL : start_locked(p, true);
-    tri_unlock(&tri_sched.lock);
-    if (m != NULL)
-        rouse(m);
+    if (p != NULL)
+        m = start_locked(p, true);
     else
         tri_sub(&tri_sched.spinning, 1);
+    tri_unlock(&tri_sched.lock);
+    rouse(m);
 }
 
 static bool
@@ -294,8 +348,7 @@ tri_p_hand_off(struct tri_p *p)
     tri_unlock(&tri_sched.lock);
     if (wanting != NULL)
         tri_m_wake(wanting);
-    if (m != NULL)
-        rouse(m);
+    rouse(m);
 }
 
 void

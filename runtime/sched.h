@@ -43,6 +43,8 @@ struct tri_sched {
     TRI_ATOMIC(uint32_t) idle_p_count; /* [a], written under [l] */
     struct tri_m *idle_m;              /* [l] */
     TRI_ATOMIC(uint32_t) spinning;     /* [a] Ms that look for work */
+    TRI_ATOMIC(uint32_t) births;       /* [a] Ms whose thread is to come */
+    TRI_ATOMIC(int64_t) birth_ns;      /* [a] when that changed last */
 
     /* Threads that sleep until they are given a P: back from a blocking call,
      * preempted in place, attached threads made ready.  First come. */
@@ -88,6 +90,11 @@ tri_p_point_cache(struct tri_p *p)
 
 void tri_sched_init(int procs);
 struct tri_p *tri_p_new(int index);
+/* A new thread, running, in a section: takes an idle P, if there is one. */
+void tri_sched_born(struct tri_m *m);
+/* sysmon: an idle P goes to a thread that wants one, if no thread that is being
+ * born takes it soon (BORN-3). */
+bool tri_sched_serve_wanting(int64_t now_ns);
 /* The loop of a scheduling M; returns never. */
 TRI_NORETURN void tri_sched_loop(struct tri_m *m);
 /* Off the goroutine's stack, into this M's scheduler: state it gets, commit. */

@@ -123,7 +123,7 @@ preempt(struct tri_p *p, int64_t now_ns)
 static bool
 look(int64_t now_ns)
 {
-    bool did = false;
+    bool did = tri_sched_serve_wanting(now_ns);
     int32_t count = tri_load_relaxed(&tri_sched.p_count);
     for (int32_t i = 0; i < count; i++) {
         struct tri_p *p = tri_sched.p[i];
@@ -150,6 +150,15 @@ tri_sysmon_poke(void)
         tri_futex_wake(&tri_sched.monitor_word, 1);
 }
 
+/* Nobody has a P, and nobody waits for one. */
+static bool
+all_idle(void)
+{
+    return tri_load(&tri_sched.idle_p_count)
+            == (uint32_t)tri_load_relaxed(&tri_sched.p_count)
+        && tri_load(&tri_sched.want_count) == 0;
+}
+
 /* Blocked, so that no pause waits for us. */
 static void
 rest(struct tri_m *m, int64_t ns)
@@ -157,8 +166,7 @@ rest(struct tri_m *m, int64_t ns)
     bool deep = ns > LOOK_NS_MAX / 10;
     int64_t next = tri_load(&tri_sched.next_timer_ns);
     tri_store(&tri_sched.monitor_deep, deep);
-    bool idle = tri_load(&tri_sched.idle_p_count)
-             == (uint32_t)tri_load_relaxed(&tri_sched.p_count);
+    bool idle = all_idle();
     if (deep && !idle && ns > LOOK_NS_MAX)
         ns = LOOK_NS_MAX;
     next = tri_load(&tri_sched.next_timer_ns);
@@ -201,8 +209,6 @@ tri_sysmon_loop(struct tri_m *m)
             tri_g_trim(TRIM_AT_ONCE);
             tri_deadlock_check(now);
         }
-        bool idle = tri_load(&tri_sched.idle_p_count)
-                 == (uint32_t)tri_load_relaxed(&tri_sched.p_count);
-        rest(m, idle ? IDLE_NS_MAX : look_ns);
+        rest(m, all_idle() ? IDLE_NS_MAX : look_ns);
     }
 }
