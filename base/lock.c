@@ -45,6 +45,7 @@ static const struct rank_row rank_rows[] = {
 /* Of the calling thread, in the order they were taken. */
 static __thread const struct tri_lock *held_locks[HELD_MAX];
 static __thread uint32_t held_count;
+static __thread bool forbidden;
 
 /* A goroutine may have moved since the last lock, so none of these may be
  * inlined: each computes the addresses of thread-local variables anew, and
@@ -54,6 +55,8 @@ check_rank(const struct tri_lock *lock)
 {
     TRI_CHECK(lock->rank < TRI_ARRAY_COUNT(rank_rows), "lock %p: rank %u",
               (const void *)lock, lock->rank);
+    TRI_CHECK(!forbidden, "TRACE-2: taking %s inside an event",
+              rank_rows[lock->rank].name);
     const struct tri_lock *last = NULL;
     for (uint32_t i = 0; i < held_count; i++) {
         if (last == NULL || held_locks[i]->rank > last->rank)
@@ -188,4 +191,10 @@ tri_lock_assert_held(const struct tri_lock *lock)
 {
     if (TRI_CHECKED && !is_held_here(lock))
         tri_fatal("lock %s is not held here", rank_rows[lock->rank].name);
+}
+
+TRI_NOINLINE void
+tri_lock_forbid(bool forbid)
+{
+    forbidden = forbid;
 }

@@ -45,5 +45,8 @@ bool tri_try_lock(struct tri_lock *lock);
 void tri_unlock(struct tri_lock *lock);
 /* Dies unless this thread holds it; checked builds only. */
 void tri_lock_assert_held(const struct tri_lock *lock);
+/* Until told otherwise, tri_lock dies on this thread, in checked builds.  For
+ * what may come under any lock.  In one critical section; does not nest. */
+void tri_lock_forbid(bool forbid);
 
 #endif /* TRI_BASE_LOCK_H */

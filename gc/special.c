@@ -4,8 +4,8 @@
  * over a span's dead objects, the root jobs, and the count of all.
  *
  * The pass works under the span's specials_lock and only moves records to a
- * private chain; tracing and queueing come after the lock is released (TRACE-2),
- * still in the sweeper's critical section.
+ * private chain; tracing and queueing come after the lock is released, so that
+ * adders wait for neither, still in the sweeper's critical section.
  */
 #include "gc/special.h"
 

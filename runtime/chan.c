@@ -16,10 +16,14 @@
  *   CHAN-2  A slot of the ring is shaded before it is cleared (tri_copy of
  *           zeros); otherwise an element taken from a grey channel to a black
  *           stack is lost.
+ *   CHAN-3  An element has 64 KiB at most (Go's limit too); otherwise copying or
+ *           clearing one, in a single section under the lock, delays a stop.
  */
 #include "base/check.h"
 #include "gc/gc.h"
 #include "runtime/sched.h"
+
+#define ELEMENT_BYTES_MAX ((size_t)64 << 10)
 
 /* On the waiter's stack. */
 struct waiter {
@@ -127,10 +131,13 @@ TRI_API struct tri_chan *
 tri_chan_make(size_t element_bytes, size_t capacity)
 {
     tri_check_caller("tri_chan_make");
+    if (element_bytes > ELEMENT_BYTES_MAX) /* CHAN-3 */
+        tri_panic("tri_chan_make: an element of %zu bytes is more than a "
+                  "channel carries, 65536; send a pointer to it instead",
+                  element_bytes);
     size_t slot_bytes = (element_bytes + 7) & ~(size_t)7;
     size_t ring_bytes;
-    if (slot_bytes < element_bytes
-        || __builtin_mul_overflow(slot_bytes, capacity, &ring_bytes)
+    if (__builtin_mul_overflow(slot_bytes, capacity, &ring_bytes)
         || ring_bytes > PTRDIFF_MAX / 2)
         tri_panic("tri_chan_make: %zu elements of %zu bytes are more than "
                   "there is memory; make the channel smaller",

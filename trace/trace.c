@@ -9,6 +9,8 @@
  */
 #include "trace/trace.h"
 
+#include "base/check.h"
+#include "base/lock.h"
 #include "trace/backend.h"
 #include "trace/load.h"
 #include "trace/record.h"
@@ -44,6 +46,8 @@ backend_wants(const struct tri_trace_backend *sink, enum tri_trace_event event)
     TRI_NOINLINE void tri_trace_emit_##name(TRI_TRACE_PARAMS_##n(__VA_ARGS__)) \
     {                                                                          \
         tri_enter();                                                           \
+        if (TRI_CHECKED)                                                       \
+            tri_lock_forbid(true); /* TRACE-2 */                               \
         if (tri_load_acquire(&tri_recording) != 0) {                           \
             const uint64_t fields[TRI_TRACE_FIELD_MAX] = { WIDE_##n(           \
                 __VA_ARGS__) };                                                \
@@ -52,6 +56,8 @@ backend_wants(const struct tri_trace_backend *sink, enum tri_trace_event event)
         const struct tri_trace_backend *sink = tri_load_acquire(&backend);     \
         if (backend_wants(sink, TRI_TRACE_EV_##name))                          \
             sink->emit.name(TRI_TRACE_ARGS_##n(__VA_ARGS__));                  \
+        if (TRI_CHECKED)                                                       \
+            tri_lock_forbid(false);                                            \
         tri_leave();                                                           \
     }
 #include "trace/each_event.h"

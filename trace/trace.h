@@ -13,12 +13,17 @@
  * at a constant one.  docs/design/trace.md tells why.
  *
  * Rules for call sites:
- *   TRACE-1  No goroutine switch inside an event (the back ends use thread-
- *            local state); an enabled event enters a critical section of its
- *            own, so a call site need not be in one.
- *   TRACE-2  Never while holding a runtime lock whose waiters matter: with a
- *            blocking session the tracer may wait.
- *   TRACE-3  8 KiB of stack headroom.
+ *   TRACE-1  No goroutine switch inside an event; otherwise the back ends' thread-
+ *            local state is left with another thread.  An enabled event enters a
+ *            critical section of its own, so a call site need not be in one.
+ *   TRACE-2  A back end takes no lock of the runtime and calls nothing that does,
+ *            so an event may come under any of them, as goroutine_ready must:
+ *            before the goroutine can run.  Otherwise that lock would nest in
+ *            every other.  A blocking session makes who emits wait, and with him
+ *            stops and the lock's waiters, but only for the consumer, a process
+ *            that needs none of them: slow, never stuck.  Locks that allocation
+ *            takes are left first all the same.
+ *   TRACE-3  8 KiB of stack headroom; otherwise a probe runs into the guard page.
  *   TRACE-4  A thread calls tri_trace_thread_start before its first event;
  *            otherwise the tracer allocates its thread-local state then, and
  *            malloc's lock may be held by a thread that is stopped in place.

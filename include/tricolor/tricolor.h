@@ -318,8 +318,8 @@ TRI_API void tri_thread_detach(void);
  */
 
 /* A heap object: collected when unreachable.  Elements are `element_bytes`
- * wide (0 is allowed), copied in and out; aligned words in them may be heap
- * pointers.  Go: make(chan T, capacity). */
+ * wide (0 to 65536; of what is larger, send a pointer), copied in and out;
+ * aligned words in them may be heap pointers.  Go: make(chan T, capacity). */
 struct tri_chan;
 TRI_API struct tri_chan *tri_chan_make(size_t element_bytes, size_t capacity);
 /* Panics on a closed channel; NULL blocks for ever. */

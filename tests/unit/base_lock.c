@@ -148,6 +148,24 @@ TEST(lock_2_violations_die_naming_both_rows)
     EXPECT_DEATH(assert_foreign, &low, "TEST_LOW is not held here");
 }
 
+static void
+lock_where_forbidden(void *arg)
+{
+    tri_enter();
+    tri_lock_forbid(true);
+    tri_lock_forbid(false);
+    tri_lock(arg);
+    tri_unlock(arg);
+    tri_lock_forbid(true);
+    tri_lock(arg);
+}
+
+TEST(a_lock_taken_inside_an_event_dies)
+{
+    if (TRI_CHECKED)
+        EXPECT_DEATH(lock_where_forbidden, &low, "TRACE-2: taking TEST_LOW");
+}
+
 TEST(releasing_a_free_lock_dies)
 {
     EXPECT_DEATH(unlock_foreign, &low, "TEST_LOW is released");

@@ -5,6 +5,8 @@
  * close forget the receivers, or take the shading out of clear_element
  * (CHAN-2; the last test, with TRI_DEBUG=clobberfree=1).
  */
+#include <setjmp.h>
+
 #include <tricolor/tricolor.h>
 
 #include "tests/support/test.h"
@@ -228,6 +230,38 @@ TEST(parcels_arrive_once_and_whole_while_the_collector_runs)
 {
     send_many(0);
     send_many(16);
+}
+
+/* ---- CHAN-3 ------------------------------------------------------------------ */
+
+static jmp_buf refused;
+
+static void
+expect_refusal(const char *message)
+{
+    EXPECT(strstr(message, "send a pointer to it instead") != NULL);
+    longjmp(refused, 1);
+}
+
+TEST(an_element_has_64_kib_at_most)
+{
+    enum {
+        MOST = 64 << 10
+    };
+    static char out[MOST];
+    static char in[MOST];
+    memset(out, 'x', MOST);
+    struct tri_chan *chan = tri_chan_make(MOST, 1);
+    tri_chan_send(chan, out);
+    EXPECT(tri_chan_recv(chan, in));
+    EXPECT(memcmp(in, out, MOST) == 0);
+
+    EXPECT(tri_set_panic_handler(expect_refusal) == NULL);
+    if (setjmp(refused) == 0) {
+        tri_chan_make(MOST + 1, 0);
+        EXPECT(!"a channel of larger elements was made");
+    }
+    EXPECT(tri_set_panic_handler(NULL) == expect_refusal);
 }
 
 int

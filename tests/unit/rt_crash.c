@@ -181,7 +181,7 @@ static int
 make_huge(void *unused)
 {
     (void)unused;
-    tri_chan_make(SIZE_MAX / 2, 8);
+    tri_chan_make(8, SIZE_MAX / 2);
     return 0;
 }
 
