@@ -61,7 +61,7 @@ tri_metric_read(const char *name, double *value)
     const struct tri_metric *metric = find(name);
     if (metric == NULL)
         return -ENOENT;
-    if (metric->read == NULL)
+    if (metric->read == NULL || value == NULL)
         return -EINVAL;
     *value = metric->read();
     return 0;

@@ -237,6 +237,8 @@ tri_try_add_cleanup(struct tri_cleanup *cleanup, void *ptr, void (*fn)(void *),
     struct request request = { .ptr = ptr,
                                .fn = (uintptr_t)fn,
                                .pointer = arg };
+    if (cleanup == NULL)
+        return -EINVAL;
     switch (add(&request, cleanup)) {
     case REFUSED_NOT:
         return 0;

@@ -197,14 +197,14 @@ is_an_address(uintptr_t word)
     struct tri_target target;
     if (!hits_object(word) || !tri_mark_resolve(word, &target))
         return false;
-    if (tri_kinds[target.kind].scan == TRI_SCAN_HEADER)
-        return word == target.slot + 8;
-    if (word != target.slot)
+    uintptr_t header = tri_kinds[target.kind].scan == TRI_SCAN_HEADER ? 8 : 0;
+    if (word != target.slot + header)
         return false;
     if (tri_mark_is_marked(word))
         return true;
-    return word != tri_span_of(word)->base
-        && !(hits_object(word - 1) && tri_mark_is_marked(word - 1));
+    uintptr_t below = target.slot - 1;
+    return target.slot != tri_span_of(word)->base
+        && !(hits_object(below) && tri_mark_is_marked(below));
 }
 
 static void

@@ -168,6 +168,15 @@ send_now(struct tri_chan *chan, const void *element)
 }
 
 static void
+check_element(const struct tri_chan *chan, const void *element,
+              const char *call)
+{
+    if (TRI_UNLIKELY(element == NULL && chan->element_bytes != 0))
+        tri_panic("%s: the element is NULL; point at the %zu bytes to be sent",
+                  call, chan->element_bytes);
+}
+
+static void
 lock_open(struct tri_chan *chan, const char *call)
 {
     tri_lock(&chan->lock);
@@ -187,6 +196,7 @@ tri_chan_send(struct tri_chan *chan, const void *element)
     if (chan == NULL)
         for (;;)
             tri_park(NULL, NULL, "send to a NULL channel");
+    check_element(chan, element, "tri_chan_send");
     lock_open(chan, "tri_chan_send");
     if (send_now(chan, element)) {
         tri_unlock(&chan->lock);
@@ -210,6 +220,7 @@ tri_chan_try_send(struct tri_chan *chan, const void *element)
     tri_schedpoint();
     if (chan == NULL)
         return false;
+    check_element(chan, element, "tri_chan_try_send");
     lock_open(chan, "tri_chan_try_send");
     bool done = send_now(chan, element);
     tri_unlock(&chan->lock);

@@ -226,6 +226,8 @@ tri_images_piece_count(void)
 static bool
 still_there(const struct piece *piece)
 {
+    if (piece->headers == 0)
+        return true; /* the program's own */
     unsigned char now[HEADERS_MAX];
     return tri_os_read(now, piece->headers, piece->header_bytes)
         && hash(now, piece->header_bytes) == piece->headers_hash;
@@ -239,22 +241,27 @@ wipe(uintptr_t *copy, size_t words)
         ((volatile uintptr_t *)copy)[i] = 0;
 }
 
-/* `piece` NULL: memory that belongs to no library. */
+/* Page by page, up to the first that cannot be read; with `piece`, static data,
+ * that one is left out: data may have a guard in their middle. */
 static size_t
 scan_copies(const struct piece *piece, uintptr_t lo, uintptr_t hi,
             void (*scan)(uintptr_t lo, uintptr_t hi, void *arg), void *arg)
 {
     uintptr_t copy[COPY_BYTES / sizeof(uintptr_t)];
     uintptr_t at = lo;
-    while (at < hi) {
-        size_t bytes = hi - at < COPY_BYTES ? hi - at : COPY_BYTES;
-        if (!tri_os_read(copy, at, bytes)
-            || (piece != NULL && !still_there(piece))) {
+    size_t bytes;
+    for (; at < hi; at += bytes) {
+        bytes = COPY_BYTES - at % COPY_BYTES;
+        bytes = hi - at < bytes ? hi - at : bytes;
+        bool read = tri_os_read(copy, at, bytes);
+        if (piece == NULL ? !read : !still_there(piece)) {
             wipe(copy, TRI_ARRAY_COUNT(copy));
             break;
         }
-        scan((uintptr_t)copy, (uintptr_t)copy + bytes, arg);
-        at += bytes;
+        if (read)
+            scan((uintptr_t)copy, (uintptr_t)copy + bytes, arg);
+        else
+            wipe(copy, TRI_ARRAY_COUNT(copy));
     }
     return at - lo;
 }
@@ -271,8 +278,5 @@ tri_images_scan(size_t i, void (*scan)(uintptr_t lo, uintptr_t hi, void *arg),
                 void *arg)
 {
     const struct piece *piece = &list.piece[i];
-    if (piece->headers != 0)
-        return scan_copies(piece, piece->lo, piece->hi, scan, arg);
-    scan(piece->lo, piece->hi, arg);
-    return piece->hi - piece->lo;
+    return scan_copies(piece, piece->lo, piece->hi, scan, arg);
 }

@@ -121,7 +121,6 @@ tri_m_adopt(struct tri_m *m)
     /* Relaxed: published by the state (M-5). */
     tri_store_relaxed(&m->tid, tri_os_tid());
     m->newborn = 0;
-    m->deaf = (struct tri_deaf){ 0 };
     urcu_bp_register_thread(); /* not first in a section: it takes locks */
     tri_san_thread(&m->san, lo, bytes);
     struct tri_local *local = tri_local_get();

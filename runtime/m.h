@@ -56,6 +56,7 @@ struct tri_stop_wait {
 
 /* Looks at an M that owes an answer for long (straggler.c). */
 struct tri_deaf {
+    int tid;         /* of the thread all this is about */
     int64_t last_ns; /* the last look; 0: none */
     int64_t next_ns; /* when its mask is worth a look */
     uint64_t stops;  /* what it had answered by then */

@@ -237,7 +237,7 @@ tri_roots_add(void *start, size_t bytes)
     uintptr_t lo = ((uintptr_t)start + 7) & ~(uintptr_t)7;
     uintptr_t hi = ((uintptr_t)start + bytes) & ~(uintptr_t)7;
     if (start == NULL || (uintptr_t)start + bytes < (uintptr_t)start
-        || lo >= hi)
+        || lo < (uintptr_t)start || lo >= hi)
         return -EINVAL;
     int error = publish(lo, hi);
     if (error != 0)

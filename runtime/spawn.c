@@ -176,6 +176,9 @@ goroutine_main(void *arg)
     void (*fn)(void *) = g->fn;
     tri_leave();
     fn(arg);
+    if (tri_local_m()->blocking_depth != 0)
+        tri_panic("a goroutine's function returned between tri_blocking_begin "
+                  "and tri_blocking_end; call tri_blocking_end first");
     tri_g_exit();
 }
 

@@ -13,16 +13,17 @@
  *           frame; otherwise a thread that called sigaltstack after it attached
  *           is taken to be lost.  With SS_AUTODISARM the kernel has forgotten it
  *           in there: then it is a stack like any that the program made.
- *   SCAN-3  A stack the program made ends where its mapping ends, and is read by
- *           tri_os_read, FOREIGN_BYTES_MAX at most; otherwise a neighbour that
- *           is unmapped meanwhile kills the scanner, or a stack on malloc's heap
- *           costs a scan of all of that.
+ *   SCAN-3  A stack the program made ends where tri_os_read fails, after
+ *           FOREIGN_BYTES_MAX at most; otherwise a neighbour that is unmapped
+ *           meanwhile kills the scanner, or a stack on malloc's heap costs a scan
+ *           of all of that.  The end of a mapping is no end: mlock, mprotect and
+ *           madvise cut one in two.
  *
  * Only the stack that a thread is on counts: other stacks of the program's are no
  * roots while nobody runs on them (tricolor.h).
  */
 #include "base/check.h"
-#include "base/mapping.h"
+#include "base/os.h"
 #include "runtime/images.h"
 #include "runtime/sched.h"
 
@@ -37,23 +38,22 @@ aligned(uintptr_t sp)
 static void
 scan_program_stack(uintptr_t sp, tri_scan_fn scan, void *arg)
 {
-    struct tri_mapping mapping;
-    uintptr_t end = sp + FOREIGN_BYTES_MAX;
-    if (tri_mapping_find(sp, &mapping) && mapping.end < end)
-        end = mapping.end;
-    /* Without a mapping it ends where reading fails. */
-    (void)tri_scan_copies(aligned(sp), end, scan, arg);
+    (void)tri_scan_copies(aligned(sp), sp + FOREIGN_BYTES_MAX, scan, arg);
 }
 
-/* A main thread's stack is mapped only as far down as it ever reached. */
+/* A main thread's stack is mapped only as far down as it ever reached, in one
+ * piece or, where some of it was locked or protected, in several. */
 static uintptr_t
 mapped_from(const struct tri_g *g)
 {
-    struct tri_mapping mapping;
-    if (g->bound != NULL && tri_mapping_find(g->stack.hi - 8, &mapping)
-        && mapping.start > g->stack.lo)
-        return mapping.start;
-    return g->stack.lo;
+    uintptr_t word;
+    uintptr_t at = g->stack.hi & ~(uintptr_t)(TRI_OS_PAGE_BYTES - 1);
+    if (g->bound == NULL)
+        return g->stack.lo;
+    while (at > g->stack.lo
+           && tri_os_read(&word, at - TRI_OS_PAGE_BYTES, sizeof(word)))
+        at -= TRI_OS_PAGE_BYTES;
+    return at > g->stack.lo ? at : g->stack.lo;
 }
 
 uintptr_t

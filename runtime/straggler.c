@@ -111,6 +111,9 @@ look_at(struct tri_m *m)
     };
     struct tri_deaf *deaf = &m->deaf;
     TRI_DCHECK(tri_critical_depth() > 0, "STRAG-1: asked outside a section");
+    int tid = tri_load_relaxed(&m->tid); /* M-5: it was asked */
+    if (deaf->tid != tid)                /* the M has another thread now */
+        *deaf = (struct tri_deaf){ .tid = tid };
     if (deaf->told)
         return;
     int64_t now = tri_os_now_ns();
@@ -127,7 +130,6 @@ look_at(struct tri_m *m)
     if (now < deaf->next_ns)
         return;
     struct status status;
-    int tid = tri_load_relaxed(&m->tid); /* M-5: it was asked */
     read_status(tid, &status);
     if ((status.blocked & status.pending) >> (SIGURG - 1) & 1)
         deaf->looks++;
