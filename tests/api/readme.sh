@@ -10,7 +10,12 @@ trap 'rm -rf "$work"' EXIT
 awk '/^```c$/ { inside = 1; next } /^```/ { inside = 0 } inside' "$readme" \
     > "$work/program.c"
 [ -s "$work/program.c" ] || { echo "no program in $readme"; exit 1; }
-$cc -std=c17 -Wall -Wextra -Werror -O2 -I "$headers" "$work/program.c" \
-    "$library" -Wl,-rpath,"$(dirname "$library")" -o "$work/program"
-said=$("$work/program")
-[ "$said" = "closed 7" ] || { echo "it said: $said"; exit 1; }
+for level in -O0 -O2; do
+    $cc -std=c17 -Wall -Wextra -Werror "$level" -I "$headers" \
+        "$work/program.c" "$library" -Wl,-rpath,"$(dirname "$library")" \
+        -o "$work/program"
+    for debug in "" gccheckmark=1 schedfuzz=3; do
+        said=$(TRI_DEBUG=$debug timeout 60 "$work/program")
+        [ "$said" = "closed 7" ] || { echo "$level $debug: $said"; exit 1; }
+    done
+done
