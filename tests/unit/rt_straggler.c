@@ -179,7 +179,9 @@ look_long(struct tri_m *m, uint64_t answers)
 {
     int64_t end = test_now_ns() + 4 * TRI_STRAGGLER_NS;
     while (test_now_ns() < end) {
+        tri_enter(); /* STRAG-1 */
         tri_straggler_given_up(m);
+        tri_leave();
         tri_store(&m->stop_count, tri_load(&m->stop_count) + answers);
         tri_os_sleep_ns(1000000);
     }
