@@ -223,8 +223,9 @@ tri_weak_make(void *ptr)
 /* ---- get ---- */
 
 /* One try, inside a section with gets not blocked.  False: that was left in
- * between, and gets may be blocked. */
-static bool
+ * between, and gets may be blocked.  Out of line: what it saw
+ * is in no register of a caller that waits. */
+static TRI_NOINLINE bool
 try_get(TRI_ATOMIC(uintptr_t) *handle, uintptr_t *address)
 {
     /* Acquire pairs with the release in clear_weak, so that the span we look
