@@ -15,7 +15,7 @@
  *   BORN-2  An M is in the table, BLOCKED, before its thread exists, so that a
  *           stop counts it at every moment of its life; otherwise the thread
  *           runs in a stopped world.
- *   BORN-3  One that the world's stopper makes (he may find work for an idle P) is
+ *   BORN-4  One that the world's stopper makes (he may find work for an idle P) is
  *           born stopped, and let go with the others; otherwise its thread, of
  *           which the stop knew nothing, runs in a stopped world.
  */
@@ -83,7 +83,7 @@ tri_m_new(void)
         m = tri_persist_alloc(sizeof(*m), 64);
         if (m == NULL)
             return NULL;
-        /* M-4, BORN-3. */
+        /* M-4, BORN-4. */
         bool stopped = tri_world_stopped();
         tri_store(&m->state, stopped ? TRI_M_BSTOP : TRI_M_BLOCKED);
         tri_store(&m->claim, stopped);
