@@ -15,6 +15,10 @@
  * Job numbers: 0 the runtime's own words; then specials; then static data; then
  * stacks.  [w] counts are written with the world stopped; `data` grows from 0
  * once, when the list is there (JOBS-1).
+ *
+ *   JOBS-2  The count of claimed jobs never passes the number there is; otherwise
+ *           two markers at its end skip a number, and the piece of static data
+ *           that gets it when the list is there is scanned by nobody.
  */
 static struct {
     size_t own;              /* [w] 0 or 1 */
@@ -173,14 +177,13 @@ do_stack(struct tri_work_p *work)
 static bool
 do_one_other(struct tri_work_p *work)
 {
-    if (tri_load(&jobs.next_other) < other_count()) {
-        size_t job = tri_add(&jobs.next_other, 1);
-        if (job < other_count()) {
-            do_other(job, work);
-            return true;
-        }
-    }
-    return false;
+    size_t job = tri_load(&jobs.next_other);
+    do {
+        if (job >= other_count())
+            return false;
+    } while (!tri_cas(&jobs.next_other, &job, job + 1)); /* JOBS-2 */
+    do_other(job, work);
+    return true;
 }
 
 /*
