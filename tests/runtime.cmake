@@ -10,6 +10,8 @@ tri_test(rt_scan LAYERS runtime SOURCES unit/rt_scan.c
          LABELS unit sanitize smoke TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_world LAYERS runtime SOURCES stress/rt_world.c
          LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2)
+tri_test(rt_births SOURCES stress/rt_births.c
+         LABELS stress smoke TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_procs LAYERS runtime SOURCES stress/rt_procs.c
          LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2)
 tri_test(rt_pauses SOURCES unit/rt_pauses.c
