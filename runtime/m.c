@@ -9,12 +9,12 @@
  *   BORN-1  pthread_create is called by the spawner alone, once the runtime
  *           runs; otherwise a stop waits for a scheduler that waits for a lock
  *           of a thread that is stopped.
- *   BORN-3  No P is given to an M before its thread runs; otherwise its birth
- *           waits for a lock of libc's whose holder, preempted in place in the
- *           middle of malloc or fork, waits for that P.
  *   BORN-2  An M is in the table, BLOCKED, before its thread exists, so that a
  *           stop counts it at every moment of its life; otherwise the thread
  *           runs in a stopped world.
+ *   BORN-3  No P is given to an M before its thread runs; otherwise its birth
+ *           waits for a lock of libc's whose holder, preempted in place in the
+ *           middle of malloc or fork, waits for that P.
  *   BORN-4  One that the world's stopper makes (he may find work for an idle P) is
  *           born stopped, and let go with the others; otherwise its thread, of
  *           which the stop knew nothing, runs in a stopped world.

@@ -15,14 +15,14 @@
  *           seen it open is through (RCU); otherwise the caller unmaps it with a
  *           marker reading it.  Its entry is used again only while the collector
  *           rests; otherwise pieces change their numbers under the markers.
- *   ROOT-10 A range is closed while the collector rests, or in the cycle in which
- *           it was shaded for that; otherwise what was loaded from it into a
- *           stack that had been scanned, and lost with the range, is in no
- *           snapshot.
  *   ROOT-8  No section shades or scans more than TRI_ROOT_PIECE_BYTES; otherwise
  *           a stop waits for the rest of a range of any length.
  *   ROOT-9  The verifier leaves a range out until all of it was shaded; otherwise
  *           it takes a stale word in it for a lost object.
+ *   ROOT-10 A range is closed while the collector rests, or in the cycle in which
+ *           it was shaded for that; otherwise what was loaded from it into a
+ *           stack that had been scanned, and lost with the range, is in no
+ *           snapshot.
  */
 #include <errno.h>
 #include <urcu/urcu-bp.h>

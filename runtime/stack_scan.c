@@ -19,8 +19,8 @@
  *           of all of that.  The end of a mapping is no end: mlock, mprotect and
  *           madvise cut one in two.
  *
- * Only the stack that a thread is on counts: other stacks of the program's are no
- * roots while nobody runs on them (tricolor.h).
+ * Only the stack that a thread is on, or that a goroutine parked on, counts: other
+ * stacks of the program's are no roots (tricolor.h).
  */
 #include "base/check.h"
 #include "base/os.h"
