@@ -19,6 +19,12 @@
  *   FORK-3  A main goroutine that returns in the child ends the process with its
  *           result; otherwise nobody does: the thread that waits in tri_main is
  *           not there.
+ *   FORK-4  No fork while a thread registers with liburcu; otherwise the lock it
+ *           holds in there stays held in the child, whose exit waits for it in
+ *           liburcu's destructor.  (A thread's end holds the same lock for some
+ *           nanoseconds, out of our reach.  urcu_bp_before_fork does not take it;
+ *           it is left to programs that use liburcu in the child, since it may be
+ *           called once only.)
  *
  * vfork, posix_spawn and a bare clone do not come by here; their children run on
  * the parent's memory, or do no more than exec.
@@ -32,6 +38,7 @@
 static void
 in_child(void)
 {
+    tri_m_let_births();
     struct tri_local *local = tri_local_get();
     local->cache = &tri_cache_none;
     local->g = NULL;
@@ -44,7 +51,7 @@ in_child(void)
 void
 tri_fork_init(void)
 {
-    int error = pthread_atfork(NULL, NULL, in_child);
+    int error = pthread_atfork(tri_m_hold_births, tri_m_let_births, in_child);
     TRI_CHECK(error == 0, "pthread_atfork failed (error %d)", error);
 }
 

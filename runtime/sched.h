@@ -134,6 +134,9 @@ struct tri_m *tri_m_new(void);
 void tri_m_free(struct tri_m *m);
 /* The calling thread becomes m: TLS, stack bounds, signals. */
 void tri_m_adopt(struct tri_m *m);
+/* Between the two nobody is inside tri_m_adopt's call of liburcu (FORK-4). */
+void tri_m_hold_births(void);
+void tri_m_let_births(void);
 /* Asks the spawner for a thread that runs m's scheduler. */
 void tri_m_start_thread(struct tri_m *m);
 /* 0 or -errno: starts the spawner and sysmon. */

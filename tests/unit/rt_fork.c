@@ -4,11 +4,12 @@
  * with a sentence instead of waiting for threads that are not there, and leaving
  * works in every way.
  * To see it fail: leave tri_fork_init out of the runtime's start (FORK-1), the
- * check out of lock_slow (FORK-2), or tri_fork_leave out of main_goroutine
- * (FORK-3).
+ * check out of lock_slow (FORK-2), tri_fork_leave out of main_goroutine
+ * (FORK-3), or the lock out of register_reader (FORK-4).
  */
 #include <tricolor/tricolor.h>
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -381,6 +382,59 @@ fork_attached(void *unused)
 TEST(a_child_of_an_attached_thread_leaves_as_any_process)
 {
     EXPECT_DEATH(fork_attached, NULL, "all is well");
+}
+
+/* ---- births ------------------------------------------------------------------- */
+
+/* In the way of liburcu's: says when a thread is in there, and stays a while. */
+static volatile int slow_births, inside;
+
+void urcu_bp_register_thread(void);
+__attribute__((visibility("default"))) void
+urcu_bp_register_thread(void)
+{
+    void (*real)(void);
+    *(void **)&real = dlsym(RTLD_NEXT, "urcu_bp_register_thread");
+    EXPECT(real != NULL);
+    __atomic_fetch_add(&inside, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&slow_births, __ATOMIC_SEQ_CST) != 0)
+        usleep(50000);
+    real();
+    __atomic_fetch_sub(&inside, 1, __ATOMIC_SEQ_CST);
+}
+
+static void *
+come_and_go(void *unused)
+{
+    (void)unused;
+    EXPECT_EQ(tri_thread_attach(), 0);
+    tri_thread_detach();
+    return NULL;
+}
+
+static void
+fork_at_a_birth(void *unused)
+{
+    (void)unused;
+    EXPECT_EQ(tri_init(NULL), 0);
+    tri_thread_detach();
+    __atomic_store_n(&slow_births, 1, __ATOMIC_SEQ_CST);
+    pthread_t thread;
+    EXPECT_EQ(pthread_create(&thread, NULL, come_and_go, NULL), 0);
+    while (__atomic_load_n(&inside, __ATOMIC_SEQ_CST) == 0)
+        usleep(100);
+    pid_t child = fork_child();
+    if (child == 0)
+        exit(__atomic_load_n(&inside, __ATOMIC_SEQ_CST) == 0 ? 8 : 9);
+    EXPECT_EQ(status_of(child), 8);
+    EXPECT_EQ(pthread_join(thread, NULL), 0);
+    (void)dprintf(2, "all is well");
+    abort(); /* a child of EXPECT_DEATH ends so */
+}
+
+TEST(no_fork_while_a_thread_registers_with_liburcu)
+{
+    EXPECT_DEATH(fork_at_a_birth, NULL, "all is well");
 }
 
 TEST_MAIN
