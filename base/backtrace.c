@@ -2,15 +2,13 @@
 /*
  * base/backtrace.c: follows frame pointers (the whole library is built with
  * them).  Each frame is read by a system call that fails where a load would
- * crash, so a smashed stack ends the list instead of the report.  The names
- * come from /proc/self/maps: the loader's own tables are behind a lock that a
- * stopped thread may hold.
+ * crash, so a smashed stack ends the list instead of the report.  Names: symbol.c.
  */
 #include "base/backtrace.h"
 
 #include "base/format.h"
-#include "base/mapping.h"
 #include "base/os.h"
+#include "base/symbol.h"
 
 #define FRAMES_MAX 32
 
@@ -23,14 +21,8 @@ struct frame {
 static void
 print_frame(int number, uintptr_t return_address)
 {
-    struct tri_mapping mapping;
-    /* The call, not what follows it. */
-    uintptr_t call = return_address - 1;
-    if (tri_mapping_find(call, &mapping) && mapping.path[0] == '/')
-        tri_print("  #%d %p %s +0x%lx\n", number, (void *)return_address,
-                  mapping.path, call - mapping.start + mapping.offset);
-    else
-        tri_print("  #%d %p\n", number, (void *)return_address);
+    tri_print("  #%d %p", number, (void *)return_address);
+    tri_symbol_print(return_address - 1); /* the call, not what follows it */
 }
 
 TRI_NOINLINE void

@@ -9,8 +9,9 @@
 #include "base/compiler.h"
 
 /*
- * Writes one line for each caller to standard error: the address, and the file
- * and offset that `addr2line -e FILE OFFSET` understands.  `skip` innermost
+ * Writes one line for each caller to standard error: the address, the function
+ * and the file; where the file has no symbols, an offset in it that
+ * `addr2line -e FILE OFFSET` understands.  `skip` innermost
  * frames are left out.
  */
 void tri_backtrace_print(int skip);

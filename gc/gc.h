@@ -87,6 +87,15 @@ void tri_gc_scan_now(uintptr_t lo, uintptr_t hi);
  * by the collector, as the trace's last word on them. */
 void tri_gc_trace_end(void);
 
+/* Is the collector marking, or ending it?  Only then are stacks scanned.  Stable
+ * inside a critical section. */
+static inline bool
+tri_gc_active(void)
+{
+    /* Relaxed: PHASE-1, and stopping the world orders it. */
+    return tri_load_relaxed(tri_atomic_cast(uint32_t, &tri_barrier_on)) != 0;
+}
+
 /* The current phase; stable inside a critical section. */
 enum tri_gc_phase tri_gc_phase(void);
 

@@ -17,13 +17,31 @@ tri_version(void)
 
 /* ---- goroutines ------------------------------------------------------------ */
 
-TRI_API void
+/* Not inlined: the return address is where the goroutine was made. */
+TRI_API TRI_NOINLINE void
 tri_go(void (*fn)(void *), void *arg)
 {
     tri_check_caller("tri_go");
     if (fn == NULL)
         tri_panic("tri_go: the function is NULL; give it what to run");
-    tri_spawn(fn, arg, NULL, 0);
+    tri_spawn(fn, arg, NULL, 0, __builtin_return_address(0));
+    tri_schedpoint();
+}
+
+TRI_API TRI_NOINLINE void
+tri_go_sized(void (*fn)(void *), void *arg, size_t stack_bytes)
+{
+    tri_check_caller("tri_go_sized");
+    if (fn == NULL)
+        tri_panic("tri_go_sized: the function is NULL; give it what to run");
+    if (stack_bytes > TRI_STACK_BYTES_MAX)
+        tri_panic(
+            "tri_go_sized: a stack of %zu bytes is more than the largest, "
+            "1 GiB; put large data into the heap",
+            stack_bytes);
+    bool fits = stack_bytes <= tri_stack_bytes() - TRI_STACK_GUARD_BYTES;
+    tri_spawn(fn, arg, NULL, fits ? 0 : stack_bytes,
+              __builtin_return_address(0));
     tri_schedpoint();
 }
 

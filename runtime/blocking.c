@@ -23,8 +23,10 @@
 
 #if defined(__x86_64__)
 #    define SAVED_REGS 6
+#    define SAVED_FP   5 /* rbp */
 #else
 #    define SAVED_REGS TRI_SAVED_WORDS
+#    define SAVED_FP   10 /* x29 */
 #endif
 
 /* From tri_blocking_begin, in assembly. */
@@ -60,6 +62,8 @@ tri_blocking_begin_regs(const uintptr_t *regs, uintptr_t sp)
     m->blocking_depth = 1;
     keep_regs(m, regs);
     m->stopped_sp = sp;
+    m->stopped_fp = regs[SAVED_FP];
+    m->stopped_pc = *(const uintptr_t *)(sp - sizeof(uintptr_t));
     m->uc = NULL;
     /* Relaxed: ours. */
     struct tri_p *p = tri_load_relaxed(&m->p);
@@ -116,6 +120,7 @@ tri_m_sleep_for_p(struct tri_m *m)
     __builtin_unwind_init();
     m->uc = NULL;
     m->stopped_sp = tri_context_sp();
+    tri_m_note_place(m);
     tri_m_block(m);
     tri_m_unblock(m, true);
     /* Acquire pairs with the release in tri_p_install. */
@@ -150,6 +155,7 @@ tri_wait_in_place(TRI_ATOMIC(uint32_t) *word, uint32_t expected,
     __builtin_unwind_init();
     m->uc = NULL;
     m->stopped_sp = tri_context_sp();
+    tri_m_note_place(m);
     tri_m_block(m);
     /* Acquire pairs with whatever release changed the word. */
     while (tri_load_acquire(word) == expected) {

@@ -3,18 +3,19 @@
 #include "runtime/context.h"
 
 #include "base/check.h"
+#include "base/os.h"
 
 /*
- * The frame that tri_context_switch pops.  x86-64, from the stack pointer up:
- * control words, r15, r14, r13, r12, rbx, rbp, the address to jump to.
+ * The frame that a switch pops.  x86-64, from the stack pointer up: control words,
+ * the address to jump to; then what tri_context_boot pops, function and argument.
  * aarch64: fpcr and padding, x19..x30, d8..d15.
  */
 #if defined(__x86_64__)
 enum {
-    FRAME_WORDS = 8,
-    FRAME_ARG = 3,
-    FRAME_FN = 4,
-    FRAME_PC = 7
+    FRAME_WORDS = 4,
+    FRAME_PC = 1,
+    FRAME_FN = 2,
+    FRAME_ARG = 3
 };
 #else
 enum {
@@ -40,6 +41,33 @@ tri_context_make(void *top, void (*fn)(void *), void *arg)
     frame[FRAME_ARG] = (uintptr_t)arg;
     frame[FRAME_PC] = (uintptr_t)tri_context_boot;
     return frame;
+}
+
+bool
+tri_context_place(const void *sp, uintptr_t *pc, uintptr_t *fp)
+{
+    uintptr_t frame[FRAME_PC + 2];
+    if (!tri_os_read(frame, (uintptr_t)sp, sizeof(frame)))
+        return false;
+    *pc = frame[FRAME_PC];
+#if defined(__x86_64__)
+    *fp = frame[FRAME_PC + 1];
+#else
+    *fp = frame[FRAME_PC - 1];
+#endif
+    return true;
+}
+
+void
+tri_context_default_modes(void)
+{
+#if defined(__x86_64__)
+    const uint32_t mxcsr = 0x1f80;
+    const uint16_t x87 = 0x037f;
+    __asm__ volatile("ldmxcsr %0\n\tfldcw %1" : : "m"(mxcsr), "m"(x87));
+#else
+    __asm__ volatile("msr fpcr, xzr");
+#endif
 }
 
 #if defined(__x86_64__)

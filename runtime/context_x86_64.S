@@ -5,48 +5,7 @@
 #if defined(__x86_64__)
     .text
 
-/* void tri_context_switch(void **save_sp, void *to_sp) */
-    .globl  tri_context_switch
-    .hidden tri_context_switch
-    .type   tri_context_switch, @function
-    .p2align 4
-tri_context_switch:
-    .cfi_startproc
-    pushq   %rbp
-    pushq   %rbx
-    pushq   %r12
-    pushq   %r13
-    pushq   %r14
-    pushq   %r15
-    subq    $8, %rsp
-    stmxcsr (%rsp)
-    fnstcw  4(%rsp)
-    movl    (%rsp), %eax
-    movzwl  4(%rsp), %edx
-    movq    %rsp, (%rdi)
-    movq    %rsi, %rsp
-    xorl    (%rsp), %eax
-    testl   $0xffffffc0, %eax       /* the low six bits are sticky flags */
-    jnz     2f
-1:  cmpw    %dx, 4(%rsp)
-    jne     3f
-4:  addq    $8, %rsp
-    popq    %r15
-    popq    %r14
-    popq    %r13
-    popq    %r12
-    popq    %rbx
-    popq    %rbp
-    popq    %rcx
-    jmpq    *%rcx
-2:  ldmxcsr (%rsp)
-    jmp     1b
-3:  fldcw   4(%rsp)
-    jmp     4b
-    .cfi_endproc
-    .size   tri_context_switch, .-tri_context_switch
-
-/* A new flow: r12 = function, r13 = argument.  The end of every backtrace. */
+/* A new flow: function and argument lie on the stack.  The end of every backtrace. */
     .globl  tri_context_boot
     .hidden tri_context_boot
     .type   tri_context_boot, @function
@@ -54,9 +13,10 @@ tri_context_switch:
 tri_context_boot:
     .cfi_startproc
     .cfi_undefined rip
-    movq    %r13, %rdi
+    popq    %rax
+    popq    %rdi
     xorl    %ebp, %ebp
-    callq   *%r12
+    callq   *%rax
     ud2
     .cfi_endproc
     .size   tri_context_boot, .-tri_context_boot

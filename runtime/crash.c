@@ -11,6 +11,7 @@
 #include "base/format.h"
 #include "base/os.h"
 #include "runtime/crash.h"
+#include "runtime/dump.h"
 #include "runtime/sched.h"
 
 static struct sigaction before_segv, before_bus;
@@ -19,11 +20,13 @@ static void
 say_where(void)
 {
     struct tri_g *g = tri_local_g();
-    if (g != NULL)
-        tri_print("  in goroutine %llu%s%s\n", (unsigned long long)g->id,
+    if (g != NULL) {
+        tri_print("  in goroutine %llu%s%s%s\n", (unsigned long long)g->id,
+                  g->is_main ? ", main" : "",
                   g->name == NULL ? "" : ", the runtime's ",
                   g->name == NULL ? "" : g->name);
-    else if (tri_local_m() != NULL)
+        tri_dump_origin(2, g);
+    } else if (tri_local_m() != NULL)
         tri_print("  in the scheduler of thread %d\n",
                   tri_load_relaxed(&tri_local_m()->tid)); /* our own */
 }
@@ -45,7 +48,8 @@ on_fault(int number, siginfo_t *info, void *context)
         size_t bytes = g->stack.hi - g->stack.lo;
         tri_print("fatal error: stack overflow in goroutine %llu: its stack "
                   "is %zu KiB; ask for larger ones with TRI_STACK=%zuKiB or "
-                  "tri_options.stack_bytes\n",
+                  "tri_options.stack_bytes, or for this one alone with "
+                  "tri_go_sized\n",
                   (unsigned long long)g->id, bytes / 1024, bytes / 1024 * 4);
     }
     struct sigaction *before = number == SIGBUS ? &before_bus : &before_segv;
@@ -66,4 +70,5 @@ tri_crash_init(void)
     sigfillset(&action.sa_mask);
     sigaction(SIGSEGV, &action, &before_segv);
     sigaction(SIGBUS, &action, &before_bus);
+    tri_dump_init();
 }

@@ -8,6 +8,7 @@
  * somebody.  (The tracer's own threads, named "...-ust", do not.)
  */
 #include "runtime/deadlock.h"
+#include "runtime/dump.h"
 
 #include <fcntl.h>
 
@@ -19,8 +20,6 @@
 #include "runtime/sched.h"
 
 #include <stdlib.h>
-
-#define SHOWN_MAX 20
 
 struct entry {
     uint64_t inode;
@@ -97,17 +96,9 @@ static TRI_NORETURN TRI_COLD void
 die(void)
 {
     tri_print("fatal error: all goroutines are asleep: deadlock\n");
-    int shown = 0;
-    for (size_t i = 0; i < tri_g_count() && shown < SHOWN_MAX; i++) {
-        struct tri_g *g = tri_g_at(i);
-        if (g->system != 0
-            || (tri_load(&g->state) & ~TRI_G_SCAN) != TRI_G_WAITING)
-            continue;
-        tri_print("  goroutine %llu waits: %s\n", (unsigned long long)g->id,
-                  g->wait_reason == NULL ? "?" : g->wait_reason);
-        shown++;
-    }
-    tri_print("wake one of them, or end the program by returning from main\n");
+    tri_dump_all(2);
+    tri_print(
+        "\nwake one of them, or end the program by returning from main\n");
     abort();
 }
 

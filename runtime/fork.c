@@ -21,10 +21,11 @@
  *           not there.
  *   FORK-4  No fork while a thread registers with liburcu; otherwise the lock it
  *           holds in there stays held in the child, whose exit waits for it in
- *           liburcu's destructor.  (A thread's end holds the same lock for some
- *           nanoseconds, out of our reach.  urcu_bp_before_fork does not take it;
- *           it is left to programs that use liburcu in the child, since it may be
- *           called once only.)
+ *           liburcu's destructor.  (liburcu's own urcu_bp_before_fork does not take
+ *           that lock.)  A newborn waits for a fork that is under way, but not for
+ *           long: a fork may be waiting for a lock of malloc, whose holder waits
+ *           for a P.  What is left of the hole: such a fork, and the end of a
+ *           thread, which holds that lock for some nanoseconds.
  *
  * vfork, posix_spawn and a bare clone do not come by here; their children run on
  * the parent's memory, or do no more than exec.
@@ -33,12 +34,64 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/os.h"
+#include "base/syscall.h"
 #include "runtime/sched.h"
+
+/* Keys: [a] atomic. */
+static struct {
+    TRI_ATOMIC(uint32_t) forks;  /* [a] under way */
+    TRI_ATOMIC(uint32_t) births; /* [a] threads that hold forks off */
+} both;
+
+void
+tri_fork_hold_off(void)
+{
+    enum {
+        PATIENCE_NS = 50000000
+    };
+    int64_t end = tri_os_now_ns() + PATIENCE_NS;
+    for (;;) {
+        /* Sequentially consistent, here and in before: one sees the other. */
+        tri_add(&both.births, 1);
+        uint32_t forks = tri_load(&both.forks);
+        int64_t left = end - tri_os_now_ns();
+        if (forks == 0 || left <= 0)
+            return;
+        tri_fork_let();
+        tri_futex_wait(&both.forks, forks, left);
+    }
+}
+
+void
+tri_fork_let(void)
+{
+    if (tri_sub(&both.births, 1) == 1 && tri_load(&both.forks) != 0)
+        tri_futex_wake(&both.births, INT32_MAX);
+}
+
+static void
+before(void)
+{
+    uint32_t births;
+    tri_add(&both.forks, 1);
+    while ((births = tri_load(&both.births)) != 0)
+        tri_futex_wait(&both.births, births, -1);
+}
+
+static void
+after(void)
+{
+    tri_sub(&both.forks, 1);
+    tri_futex_wake(&both.forks, INT32_MAX);
+}
 
 static void
 in_child(void)
 {
-    tri_m_let_births();
+    /* Relaxed: there is one thread. */
+    tri_store_relaxed(&both.forks, 0);
+    tri_store_relaxed(&both.births, 0);
     struct tri_local *local = tri_local_get();
     local->cache = &tri_cache_none;
     local->g = NULL;
@@ -51,7 +104,7 @@ in_child(void)
 void
 tri_fork_init(void)
 {
-    int error = pthread_atfork(tri_m_hold_births, tri_m_let_births, in_child);
+    int error = pthread_atfork(before, after, in_child);
     TRI_CHECK(error == 0, "pthread_atfork failed (error %d)", error);
 }
 

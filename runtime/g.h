@@ -17,6 +17,10 @@
  *        words between are lost.
  *   G-2  RUNNING is entered only by a CAS from RUNNABLE without SCAN;
  *        otherwise a stack changes under its scanner.
+ *   G-4  SCAN is set and taken away within one phase of marking, and the phase is
+ *        constant in a critical section (PHASE-1): with the collector off, who
+ *        owns the next step of a goroutine just writes its state; otherwise that
+ *        write takes a scanner's bit away.
  *   G-3  G structs are type-stable and stay in the table for ever; a dead one
  *        is reused under a new id; otherwise a scanner, which has its index,
  *        reads something else.
@@ -42,11 +46,12 @@ struct tri_m;
  * the M that switched it off; [a] atomic; [l] under the scheduler's lock or in
  * a queue, by the queue's owner. */
 struct tri_g {
-    TRI_ATOMIC(uint32_t) state;   /* [a] enum tri_g_state | TRI_G_SCAN */
-    uint32_t is_main;             /* [c] its end is the program's */
-    uint32_t system;              /* [c] not the program's: no deadlock */
-    uint64_t id;                  /* [c] */
-    void *sp;                     /* [o] saved stack pointer, G-1 */
+    TRI_ATOMIC(uint32_t) state; /* [a] enum tri_g_state | TRI_G_SCAN */
+    uint32_t is_main;           /* [c] its end is the program's */
+    uint32_t system;            /* [c] not the program's: no deadlock */
+    uint32_t sized;             /* [c] log2 of a larger stack; 0: the pool's */
+    uint64_t id;                /* [c] */
+    void *sp;                   /* [o] saved stack pointer, G-1 */
     TRI_ATOMIC(struct tri_m *) m; /* [a] the M that runs it */
     struct tri_m *bound;          /* [c] attached thread's own; or NULL */
     struct tri_g *link;           /* [l] next in a queue */
@@ -58,8 +63,9 @@ struct tri_g {
     void *commit_arg;                           /* [o] */
     const char *wait_reason;                    /* [o] why it waits */
     uint64_t spawner;                           /* [c] id */
-    const char *name;   /* [c] system goroutines; or NULL */
-    void (*fn)(void *); /* [c] */
+    const void *spawn_pc; /* [c] where tri_go was called; NULL: nowhere */
+    const char *name;     /* [c] system goroutines; or NULL */
+    void (*fn)(void *);   /* [c] */
 };
 
 /* The table of all goroutines ever born: index 0 .. count - 1. */

@@ -203,7 +203,7 @@ tri_host_on_system_stack(void (*fn)(void *), void *arg)
 void
 tri_host_go_system(void (*fn)(void *), void *arg, const char *name)
 {
-    tri_spawn(fn, arg, name, 0);
+    tri_spawn(fn, arg, name, 0, NULL);
 }
 
 void

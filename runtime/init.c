@@ -147,7 +147,8 @@ tri_main(int (*fn)(void *), void *arg, const struct tri_options *opt)
     call.arg = arg;
     size_t stack = tri_config.stack_bytes;
     tri_spawn(main_goroutine, &call, NULL,
-              stack > MAIN_STACK_BYTES ? stack : MAIN_STACK_BYTES);
+              stack > MAIN_STACK_BYTES ? stack : MAIN_STACK_BYTES,
+              __builtin_return_address(0));
     while (tri_load_acquire(&call.done) == 0)
         tri_futex_wait(&call.done, 0, -1);
     return call.result;

@@ -112,30 +112,6 @@ tri_m_free(struct tri_m *m)
     tri_unlock(&tri_sched.lock);
 }
 
-/* FORK-4 (fork.c): no fork while a lock inside liburcu is held for this. */
-static pthread_mutex_t registering = PTHREAD_MUTEX_INITIALIZER;
-
-void
-tri_m_hold_births(void)
-{
-    pthread_mutex_lock(&registering);
-}
-
-void
-tri_m_let_births(void)
-{
-    pthread_mutex_unlock(&registering);
-}
-
-/* Not first in a section, and not to be stopped yet: it takes locks. */
-static void
-register_reader(void)
-{
-    tri_m_hold_births();
-    urcu_bp_register_thread();
-    tri_m_let_births();
-}
-
 void
 tri_m_adopt(struct tri_m *m)
 {
@@ -152,11 +128,14 @@ tri_m_adopt(struct tri_m *m)
     /* Relaxed: published by the state (M-5). */
     tri_store_relaxed(&m->tid, tri_os_tid());
     m->newborn = 0;
-    register_reader();
+    tri_fork_hold_off();
+    urcu_bp_register_thread(); /* not first in a section: it takes locks */
+    tri_fork_let();
     tri_san_thread(&m->san, lo, bytes);
     struct tri_local *local = tri_local_get();
     local->cache = &tri_cache_none;
     local->g = NULL;
+    local->errno_at = &errno;
     /* Release pairs with the acquire in tri_host_divert_caches. */
     tri_store_release(&m->local, local);
     local->m = m; /* from here on a stop signal finds us */

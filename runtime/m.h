@@ -82,6 +82,8 @@ struct tri_m {
     /* Where its roots are while it is stopped: M-3. */
     ucontext_t *uc;             /* [o] stopped by signal: all registers */
     uintptr_t stopped_sp;       /* [o] else: from here up */
+    uintptr_t stopped_fp;       /* [o] for dumps: frame pointer there */
+    uintptr_t stopped_pc;       /* [o] the same: next instruction */
     struct tri_saved_regs regs; /* [o] in a blocking call: the caller's */
     uintptr_t stack_hi;         /* [c] of its own stack */
     uintptr_t stack_lo;         /* [c] */
@@ -134,6 +136,10 @@ void tri_m_answer(struct tri_m *m);
 void tri_m_note_request(void);
 /* The scheduler's safe point: the same, in a section, with no goroutine. */
 void tri_m_safe_point(struct tri_m *m);
+/* For dumps: the calling function, and where it will go on. */
+#define tri_m_note_place(m)                                                    \
+    ((m)->stopped_fp = (uintptr_t)__builtin_frame_address(0),                  \
+     (m)->stopped_pc = (uintptr_t)__builtin_return_address(0))
 /* Always inlined: the handler must not call what is instrumented. */
 static inline __attribute__((always_inline)) bool
 tri_m_asked(struct tri_m *m)

@@ -61,6 +61,17 @@ struct tri_p {
     int64_t seen_ns;         /* [s] when they changed last */
 } TRI_CACHE_ALIGNED;
 
+/* Another decision; its number.  By the holder, or who gives it to one: one
+ * writer at a time, so no read-modify-write.  Relaxed: sysmon wants a rough
+ * idea. */
+static inline uint32_t
+tri_p_tick(struct tri_p *p)
+{
+    uint32_t tick = tri_load_relaxed(&p->tick) + 1;
+    tri_store_relaxed(&p->tick, tick);
+    return tick;
+}
+
 /* xorshift64*: order of stealing, fuzz.  By the holder. */
 static inline uint32_t
 tri_p_random(struct tri_p *p)

@@ -14,31 +14,34 @@
  * An attached thread's goroutine waits in place: its thread sleeps, its P goes
  * to others, and being made ready means being given a P.
  */
-#include <errno.h>
-
 #include "base/check.h"
 #include "base/option.h"
 #include "gc/gc.h"
 #include "runtime/sched.h"
 #include "trace/trace.h"
 
-/* Not inlined: a compiler may keep &errno over a switch (TLS-1). */
-static TRI_NOINLINE int
+/* Of the thread we are on: a compiler may keep &errno over a switch (TLS-1). */
+static inline int
 errno_get(void)
 {
-    return errno;
+    return *(volatile int *)tri_local_get()->errno_at;
 }
 
-static TRI_NOINLINE void
+static inline void
 errno_set(int value)
 {
-    errno = value;
+    *(volatile int *)tri_local_get()->errno_at = value;
 }
 
 void
 tri_g_make_runnable(struct tri_g *g)
 {
     uint32_t state = tri_load(&g->state);
+    if (TRI_LIKELY(state == TRI_G_WAITING && !tri_gc_active())) {
+        /* G-4.  Release pairs with the acquire of who runs it. */
+        tri_store_release(&g->state, TRI_G_RUNNABLE);
+        return;
+    }
     do {
         TRI_CHECK((state & ~TRI_G_SCAN) == TRI_G_WAITING,
                   "goroutine %llu made ready in state %#x",
@@ -112,6 +115,23 @@ tri_park_unlock(struct tri_lock *lock, const char *reason)
     tri_park(commit_unlock, lock, reason);
 }
 
+/*
+ * Nobody who could run instead: then a yield is a look at the queues and no
+ * switch.  The scheduler is let in all the same when sysmon asks for it, and every
+ * 61st time, since it does more than run goroutines.  Relaxed: whoever comes just
+ * now is seen by the next yield.
+ */
+static bool
+alone(struct tri_p *p)
+{
+    return tri_load_relaxed(&p->runnext) == NULL && tri_runq_empty(&p->runq)
+        && tri_load_relaxed(&tri_sched.queue_count) == 0
+        && tri_load_relaxed(&tri_sched.want_count) == 0
+        && tri_load_relaxed(&tri_sched.next_timer_ns) == INT64_MAX
+        && tri_load_relaxed(&p->preempt) == 0 && !tri_gc_active()
+        && tri_p_tick(p) % TRI_GLOBAL_EVERY != 0 && tri_debug.schedfuzz == 0;
+}
+
 /* A bound goroutine gives its P up only if somebody waits for one. */
 static void
 yield_bound(struct tri_m *m)
@@ -139,7 +159,7 @@ tri_yield(void)
     struct tri_g *g = tri_load_relaxed(&m->g);
     if (g->bound != NULL)
         yield_bound(m);
-    else
+    else if (!alone(tri_load_relaxed(&m->p)))
         tri_sched_switch(TRI_G_RUNNABLE, NULL, NULL);
     tri_leave();
     errno_set(saved);

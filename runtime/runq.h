@@ -44,6 +44,21 @@ tri_runq_put(struct tri_runq *queue, void *item)
     return true;
 }
 
+/* The same, before a look at who could take it (SCHED-2): the tail is written
+ * sequentially consistent. */
+static inline bool
+tri_runq_put_seen(struct tri_runq *queue, void *item)
+{
+    /* As in tri_runq_put. */
+    uint32_t head = tri_load_acquire(&queue->head);
+    uint32_t tail = tri_load_relaxed(&queue->tail);
+    if (tail - head >= TRI_RUNQ_SLOTS)
+        return false;
+    tri_store_relaxed(&queue->slot[tail % TRI_RUNQ_SLOTS], item);
+    tri_store(&queue->tail, tail + 1);
+    return true;
+}
+
 /* Owner.  NULL: empty. */
 static inline void *
 tri_runq_take(struct tri_runq *queue)
@@ -106,6 +121,14 @@ tri_runq_count(struct tri_runq *queue)
         if (head == tri_load(&queue->head))
             return tail - head;
     }
+}
+
+/* Owner.  True: nothing to take, but for what a thief leaves. */
+static inline bool
+tri_runq_empty(struct tri_runq *queue)
+{
+    /* Relaxed: a look. */
+    return tri_load_relaxed(&queue->head) == tri_load_relaxed(&queue->tail);
 }
 
 #endif /* TRI_RUNTIME_RUNQ_H */

@@ -33,7 +33,6 @@
 #include "gc/gc.h"
 #include "trace/trace.h"
 
-#define GLOBAL_EVERY  61u
 #define RUNNEXT_LIMIT 16u /* decisions before the queue goes before runnext */
 #define STEAL_ROUNDS  4
 #define BATCH         32u
@@ -85,8 +84,7 @@ tri_p_install(struct tri_p *p, struct tri_m *m)
     tri_san_release(m);
     /* Release: who takes it away by a CAS on status sees the rest. */
     tri_store_release(&p->status, TRI_P_RUNNING);
-    /* Relaxed: sysmon's clock starts anew. */
-    tri_add_relaxed(&p->tick, 1);
+    tri_p_tick(p); /* sysmon's clock starts anew */
 }
 
 struct tri_p *
@@ -429,15 +427,18 @@ overflow(struct tri_p *p, struct tri_g *g)
 static void
 put_local(struct tri_p *p, struct tri_g *g, bool next)
 {
+    bool placed;
     if (tri_debug.schedfuzz != 0)
         next = next && tri_p_random(p) % 2 == 0;
     if (next) {
-        /* The one that was next goes to the queue's end. */
+        /* The one that was next goes to the queue's end.  The swap is what the
+         * look for an idle P follows (SCHED-2). */
         g = tri_swap(&p->runnext, g);
-        if (g == NULL)
-            return;
+        placed = g == NULL || tri_runq_put(&p->runq, g);
+    } else {
+        placed = tri_runq_put_seen(&p->runq, g);
     }
-    if (!tri_runq_put(&p->runq, g))
+    if (!placed)
         overflow(p, g);
 }
 
@@ -449,6 +450,21 @@ tri_sched_put(struct tri_g *g, bool next)
         tri_sched_put_global(g);
     else
         put_local(p, g, next);
+    tri_sched_wake();
+}
+
+/*
+ * One that yields: behind all that this P could run instead.  That is its own
+ * queue, which costs no lock (Go takes the global one always), unless somebody
+ * waits in the global queue.  Under schedfuzz always the global one: there it
+ * changes threads.
+ */
+static void
+put_behind(struct tri_p *p, struct tri_g *g)
+{
+    if (tri_load(&tri_sched.queue_count) != 0 || tri_debug.schedfuzz != 0
+        || !tri_runq_put_seen(&p->runq, g))
+        tri_sched_put_global(g);
     tri_sched_wake();
 }
 
@@ -508,8 +524,10 @@ steal_from(struct tri_p *p, struct tri_p *victim, bool runnext_too)
     uint32_t count = tri_runq_steal(&victim->runq, got, TRI_RUNQ_SLOTS / 2);
     if (count == 0)
         return runnext_too ? tri_swap(&victim->runnext, NULL) : NULL;
+    /* Others look at them when we stop spinning (SCHED-3). */
     for (uint32_t i = 0; i + 1 < count; i++)
-        put_local(p, got[i], false);
+        if (!tri_runq_put(&p->runq, got[i]))
+            overflow(p, got[i]);
     return got[count - 1];
 }
 
@@ -595,6 +613,8 @@ rest_for_ever(struct tri_m *m)
 static bool
 run_worker(struct tri_m *m, struct tri_p *p, bool idle)
 {
+    if (TRI_LIKELY(!tri_gc_active()))
+        return false;
     enum tri_worker_mode mode = tri_gc_worker_wanted(p->gc, idle);
     if (mode == TRI_WORKER_NONE)
         return false;
@@ -660,9 +680,10 @@ go_idle(struct tri_m *m, uint64_t calls_before)
 static struct tri_g *
 find_work(struct tri_m *m, struct tri_p *p)
 {
-    /* Relaxed: sysmon wants a rough idea. */
-    uint32_t tick = tri_add_relaxed(&p->tick, 1) + 1;
-    tri_store_relaxed(&p->preempt, 0);
+    uint32_t tick = tri_p_tick(p);
+    /* Looked at first: it is sysmon's line as well. */
+    if (TRI_UNLIKELY(tri_load_relaxed(&p->preempt) != 0))
+        tri_store_relaxed(&p->preempt, 0);
     tell_start(m, p);
     uint64_t calls = tri_load(&worker_calls);
     if (timer_due())
@@ -678,7 +699,7 @@ find_work(struct tri_m *m, struct tri_p *p)
     if (run_worker(m, p, false))
         return NULL;
     struct tri_g *g = NULL;
-    if (tick % GLOBAL_EVERY == 0)
+    if (tick % TRI_GLOBAL_EVERY == 0)
         g = take_global(p, 1);
     if (g == NULL)
         g = take_local(p);
@@ -709,27 +730,40 @@ find_work(struct tri_m *m, struct tri_p *p)
 
 /* ---- running -------------------------------------------------------------- */
 
+/* G-2. */
+static void
+make_running(struct tri_g *g)
+{
+    for (;;) {
+        /* Acquire pairs with the release of who made it runnable, and of a
+         * scanner that takes its bit away. */
+        uint32_t state = tri_load_acquire(&g->state);
+        TRI_CHECK((state & ~TRI_G_SCAN) == TRI_G_RUNNABLE,
+                  "G-2: goroutine %llu to be run is in state %#x",
+                  (unsigned long long)g->id, state);
+        if (TRI_LIKELY(!tri_gc_active())) {
+            /* Relaxed: G-4; that it runs is published by what it does. */
+            tri_store_relaxed(&g->state, TRI_G_RUNNING);
+            return;
+        }
+        state = TRI_G_RUNNABLE;
+        if (tri_cas_acq_rel(&g->state, &state, TRI_G_RUNNING))
+            return;
+        tri_cpu_relax();
+    }
+}
+
 static void
 switch_to(struct tri_m *m, struct tri_g *g)
 {
-    for (;;) {
-        uint32_t state = TRI_G_RUNNABLE;
-        /* G-2.  Acquire pairs with the release of who made it runnable, and
-         * of a scanner that takes its bit away. */
-        if (tri_cas_acq_rel(&g->state, &state, TRI_G_RUNNING))
-            break;
-        TRI_CHECK(state == (TRI_G_RUNNABLE | TRI_G_SCAN),
-                  "G-2: goroutine %llu to be run is in state %#x",
-                  (unsigned long long)g->id, state);
-        tri_cpu_relax();
-    }
+    make_running(g);
     struct tri_local *local = tri_local_get();
     tri_store_relaxed(&m->g, g);
     tri_store_relaxed(&g->m, m);
     local->g = g;
     tri_trace_goroutine_run_begin(g->id, tri_load_relaxed(&m->p)->index);
     tri_san_leave(&m->san, &g->san, 0);
-    tri_context_switch(&m->sched_sp, g->sp);
+    tri_context_enter(&m->sched_sp, g->sp);
     tri_san_arrive(&m->san);
     local->g = NULL;
     tri_store_relaxed(&g->m, NULL);
@@ -752,8 +786,7 @@ settle(struct tri_m *m, struct tri_g *g)
         tri_trace_goroutine_end(g->id, p->index);
         tri_g_free(p, g);
     } else if (m->off_to == TRI_G_RUNNABLE) {
-        tri_sched_put_global(g);
-        tri_sched_wake();
+        put_behind(p, g);
     } else if (g->commit != NULL && !g->commit(g, g->commit_arg)) {
         tri_g_make_runnable(g);
         return g;
@@ -764,8 +797,10 @@ settle(struct tri_m *m, struct tri_g *g)
 TRI_NORETURN void
 tri_sched_loop(struct tri_m *m)
 {
+    tri_context_default_modes();
     for (;;) {
-        tri_m_safe_point(m);
+        if (TRI_UNLIKELY(tri_m_asked(m)))
+            tri_m_safe_point(m);
         if (tri_load_relaxed(&tri_sched.ending) != 0)
             rest_for_ever(m);
         struct tri_p *p = tri_load_relaxed(&m->p);
@@ -783,24 +818,6 @@ tri_sched_loop(struct tri_m *m)
             g = settle(m, g);
         } while (g != NULL);
     }
-}
-
-/* On a goroutine's stack, in one critical section. */
-TRI_NOINLINE void
-tri_sched_switch(enum tri_g_state to, bool (*commit)(struct tri_g *, void *),
-                 void *arg)
-{
-    struct tri_m *m = tri_local_m();
-    struct tri_g *g = tri_load_relaxed(&m->g);
-    TRI_DCHECK(g != NULL && g->bound == NULL, "no goroutine to switch off");
-    g->commit = commit;
-    g->commit_arg = arg;
-    m->off_to = to;
-    tri_san_leave(&g->san, &m->san, to == TRI_G_DEAD);
-    tri_context_switch(&g->sp, m->sched_sp);
-    tri_san_arrive(&g->san);
-    if (TRI_UNLIKELY(tri_debug.gccheckmark != 0))
-        tri_context_forget();
 }
 
 bool

@@ -19,6 +19,7 @@
 
 #include <tricolor/tricolor.h>
 
+#include "base/check.h"
 #include "base/histogram.h"
 #include "base/lock.h"
 #include "base/option.h"
@@ -26,6 +27,9 @@
 #include "runtime/g.h"
 #include "runtime/m.h"
 #include "runtime/p.h"
+
+/* So many decisions, and the global queue goes first (T-010). */
+#define TRI_GLOBAL_EVERY 61u
 
 /* Keys: [c] constant after tri_sched_init; [l] `lock`; [a] atomic; [w] written
  * with the world stopped. */
@@ -97,9 +101,6 @@ void tri_sched_born(struct tri_m *m);
 bool tri_sched_serve_wanting(int64_t now_ns);
 /* The loop of a scheduling M; returns never. */
 TRI_NORETURN void tri_sched_loop(struct tri_m *m);
-/* Off the goroutine's stack, into this M's scheduler: state it gets, commit. */
-void tri_sched_switch(enum tri_g_state to,
-                      bool (*commit)(struct tri_g *, void *), void *arg);
 /* Into a queue of the current P, or the global one. */
 void tri_sched_put(struct tri_g *g, bool next);
 void tri_sched_put_global(struct tri_g *g);
@@ -134,13 +135,32 @@ struct tri_m *tri_m_new(void);
 void tri_m_free(struct tri_m *m);
 /* The calling thread becomes m: TLS, stack bounds, signals. */
 void tri_m_adopt(struct tri_m *m);
-/* Between the two nobody is inside tri_m_adopt's call of liburcu (FORK-4). */
-void tri_m_hold_births(void);
-void tri_m_let_births(void);
 /* Asks the spawner for a thread that runs m's scheduler. */
 void tri_m_start_thread(struct tri_m *m);
 /* 0 or -errno: starts the spawner and sysmon. */
 TRI_NODISCARD int tri_m_start_helpers(void);
+
+/*
+ * Off the goroutine's stack, into this M's scheduler, which gives it the state
+ * `to` and then calls commit.  In one critical section, with nothing in it that
+ * knows the thread (TLS-2).  Inlined: context.h says why.
+ */
+static inline __attribute__((always_inline)) void
+tri_sched_switch(enum tri_g_state to, bool (*commit)(struct tri_g *, void *),
+                 void *arg)
+{
+    struct tri_m *m = tri_local_m();
+    struct tri_g *g = tri_load_relaxed(&m->g); /* relaxed: ours */
+    TRI_DCHECK(g != NULL && g->bound == NULL, "no goroutine to switch off");
+    g->commit = commit;
+    g->commit_arg = arg;
+    m->off_to = to;
+    tri_san_leave(&g->san, &m->san, to == TRI_G_DEAD);
+    tri_context_leave(&g->sp, m->sched_sp);
+    tri_san_arrive(&g->san);
+    if (TRI_UNLIKELY(tri_debug.gccheckmark != 0))
+        tri_context_forget();
+}
 
 /* ---- park.c, spawn.c ---- */
 
@@ -154,9 +174,10 @@ void tri_park_unlock(struct tri_lock *lock, const char *reason);
 void tri_ready(struct tri_g *g);
 /* WAITING -> RUNNABLE alone, a scanner's bit carried along. */
 void tri_g_make_runnable(struct tri_g *g);
-/* name NULL: the program's own.  big_stack_bytes 0: a stack of the pool. */
+/* name NULL: the program's own.  stack_bytes 0: a stack of the pool.  pc: where
+ * it was asked for, or NULL. */
 struct tri_g *tri_spawn(void (*fn)(void *), void *arg, const char *name,
-                        size_t big_stack_bytes);
+                        size_t stack_bytes, const void *pc);
 /* An attached thread's goroutine. */
 struct tri_g *tri_spawn_bound(struct tri_m *m);
 void tri_g_free(struct tri_p *p, struct tri_g *g);
@@ -208,6 +229,10 @@ int tri_roots_remove(void *start);
 /* ---- thread.c, init.c, fork.c ---- */
 
 void tri_fork_init(void);
+/* Between the two no process is forked (FORK-4).  By a thread that cannot be
+ * stopped yet; short. */
+void tri_fork_hold_off(void);
+void tri_fork_let(void);
 /* In the child of a fork: ends the process. */
 void tri_fork_leave(int result);
 

@@ -15,14 +15,16 @@
 #define CHUNK_GS   256u
 #define CHUNKS_MAX 65536u
 #define MOVE       (TRI_P_FREE_GS / 2)
+#define SIZES      31u /* of larger stacks: 1 << 30 is the largest */
 
 /* Keys: [l] ALLG lock; [a] atomic. */
 static struct {
     struct tri_lock lock;
-    struct tri_g **chunk;     /* [c] CHUNKS_MAX of them, off the heap */
-    TRI_ATOMIC(size_t) count; /* [a] */
-    struct tri_g *used;       /* [l] dead; their stacks may be deep */
-    struct tri_g *clean;      /* [l] dead; at most the top page is there */
+    struct tri_g **chunk;       /* [c] CHUNKS_MAX of them, off the heap */
+    TRI_ATOMIC(size_t) count;   /* [a] */
+    struct tri_g *used;         /* [l] dead; their stacks may be deep */
+    struct tri_g *clean;        /* [l] dead; at most the top page is there */
+    struct tri_g *sized[SIZES]; /* [l] dead; stacks of 1 << i bytes at least */
 } all = { .lock = TRI_LOCK_INIT(ALLG) };
 
 void
@@ -105,6 +107,38 @@ tri_g_flush_free(struct tri_p *p)
     flush_to(p, 0);
 }
 
+/* Stacks larger than the pool's: one list a power of two. */
+static unsigned
+size_class(size_t bytes)
+{
+    unsigned size = 0;
+    while ((size_t)1 << size < bytes)
+        size++;
+    return size;
+}
+
+static struct tri_g *
+take_sized(unsigned size)
+{
+    tri_lock(&all.lock);
+    struct tri_g *g = all.sized[size];
+    if (g != NULL)
+        all.sized[size] = g->link;
+    tri_unlock(&all.lock);
+    return g;
+}
+
+/* Its memory goes at once: it may be large. */
+static void
+free_sized(struct tri_g *g)
+{
+    tri_stack_give_back(&g->stack);
+    tri_lock(&all.lock);
+    g->link = all.sized[g->sized];
+    all.sized[g->sized] = g;
+    tri_unlock(&all.lock);
+}
+
 /* By hand: a sanitizer takes the dead frames for live ones. */
 static TRI_NO_SANITIZE void
 wipe(const struct tri_stack *stack)
@@ -122,6 +156,10 @@ tri_g_free(struct tri_p *p, struct tri_g *g)
     /* Its next life begins black: no marker looks for what this one left. */
     if (TRI_UNLIKELY(tri_debug.gccheckmark != 0))
         wipe(&g->stack);
+    if (TRI_UNLIKELY(g->sized != 0)) {
+        free_sized(g);
+        return;
+    }
     g->link = p->free_gs;
     p->free_gs = g;
     if (++p->free_g_count > TRI_P_FREE_GS)
@@ -191,22 +229,34 @@ tri_g_exit(void)
     tri_fatal("a dead goroutine runs");
 }
 
+/* A dead one with a stack; stack_bytes 0: of the pool. */
+static struct tri_g *
+take(struct tri_p *p, size_t stack_bytes)
+{
+    unsigned size = stack_bytes == 0 ? 0 : size_class(stack_bytes);
+    struct tri_g *g = size == 0 ? take_free(p) : take_sized(size);
+    if (TRI_LIKELY(g != NULL))
+        return g;
+    g = tri_g_new();
+    bool ok = g != NULL
+           && (size == 0 ? tri_stack_alloc(&g->stack)
+                         : tri_stack_alloc_big(&g->stack, (size_t)1 << size));
+    TRI_CHECK(ok,
+              "no memory for another goroutine (there are %zu, and this one "
+              "asks for a stack of %zu KiB)",
+              tri_g_count(),
+              (size == 0 ? tri_stack_bytes() : stack_bytes) / 1024);
+    g->sized = size;
+    return g;
+}
+
 struct tri_g *
-tri_spawn(void (*fn)(void *), void *arg, const char *name,
-          size_t big_stack_bytes)
+tri_spawn(void (*fn)(void *), void *arg, const char *name, size_t stack_bytes,
+          const void *pc)
 {
     tri_enter();
     struct tri_p *p = tri_current_p();
-    struct tri_g *g = big_stack_bytes == 0 ? take_free(p) : NULL;
-    if (g == NULL) {
-        g = tri_g_new();
-        bool ok = g != NULL
-               && (big_stack_bytes == 0
-                       ? tri_stack_alloc(&g->stack)
-                       : tri_stack_alloc_big(&g->stack, big_stack_bytes));
-        TRI_CHECK(ok, "no memory for another goroutine (there are %zu)",
-                  tri_g_count());
-    }
+    struct tri_g *g = take(p, stack_bytes);
     TRI_DCHECK(tri_load(&g->state) == TRI_G_DEAD,
                "G-3: goroutine %llu is born once more while it lives",
                (unsigned long long)g->id);
@@ -217,6 +267,7 @@ tri_spawn(void (*fn)(void *), void *arg, const char *name,
     g->is_main = 0;
     g->name = name;
     g->spawner = self == NULL ? 0 : self->id;
+    g->spawn_pc = pc;
     g->fn = fn;
     g->wait_reason = NULL;
     g->sp = tri_context_make((void *)g->stack.top, goroutine_main, arg);

@@ -19,6 +19,7 @@
 
 #define TRI_STACK_GUARD_BYTES ((size_t)16 << 10)
 #define TRI_STACK_BYTES_MIN   ((size_t)32 << 10)
+#define TRI_STACK_BYTES_MAX   ((size_t)1 << 30)
 
 struct tri_g;
 
@@ -43,7 +44,7 @@ enum tri_stack_guard tri_stack_guard_kind(void);
  * stays with its goroutine struct, which is reused. */
 TRI_NODISCARD bool tri_stack_alloc(struct tri_stack *stack);
 
-/* A stack of its own size, for few and long-lived goroutines. */
+/* A mapping of its own: for sizes that few goroutines ask for. */
 TRI_NODISCARD bool tri_stack_alloc_big(struct tri_stack *stack, size_t bytes);
 
 /* Gives all but the top page back to the system.  In no hurry: a system call

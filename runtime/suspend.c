@@ -276,6 +276,7 @@ tri_critical_honour(void)
     __builtin_unwind_init();
     m->uc = NULL;
     m->stopped_sp = tri_context_sp();
+    tri_m_note_place(m);
     tri_m_answer(m);
     if (TRI_UNLIKELY(tri_debug.gccheckmark != 0))
         tri_context_forget();

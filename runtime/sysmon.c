@@ -26,6 +26,7 @@
 #include "base/os.h"
 #include "gc/gc.h"
 #include "runtime/deadlock.h"
+#include "runtime/dump.h"
 #include "runtime/sched.h"
 #include "trace/trace.h"
 
@@ -205,6 +206,7 @@ tri_sysmon_loop(struct tri_m *m)
             last_tick_ns = now;
             tri_leave();
             tri_gc_tick(now);
+            tri_dump_poll();
             tri_enter();
             tri_g_trim(TRIM_AT_ONCE);
             tri_deadlock_check(now);

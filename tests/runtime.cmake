@@ -22,6 +22,8 @@ tri_test(rt_tls SOURCES stress/rt_tls.c LABELS stress sanitize smoke
          TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_straggler LAYERS runtime SOURCES unit/rt_straggler.c
          LABELS unit crash sanitize smoke TIMEOUT 120 PROCESSORS 2)
+tri_test(rt_dump SOURCES unit/rt_dump.c
+         LABELS unit crash sanitize smoke TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_fork LAYERS runtime SOURCES unit/rt_fork.c
          LABELS unit crash sanitize smoke TIMEOUT 180 PROCESSORS 2)
 

@@ -103,7 +103,7 @@ TEST(a_deadlock_is_told_with_what_everybody_waits_for)
     }
     struct call call = { wait_for_nobody };
     EXPECT_DEATH(in_runtime, &call, "all goroutines are asleep");
-    EXPECT_DEATH(in_runtime, &call, "waits: channel receive");
+    EXPECT_DEATH(in_runtime, &call, "[channel receive], main");
 }
 
 /* ---- misuse ----------------------------------------------------------------- */

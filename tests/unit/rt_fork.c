@@ -5,7 +5,7 @@
  * works in every way.
  * To see it fail: leave tri_fork_init out of the runtime's start (FORK-1), the
  * check out of lock_slow (FORK-2), tri_fork_leave out of main_goroutine
- * (FORK-3), or the lock out of register_reader (FORK-4).
+ * (FORK-3), or tri_fork_hold_off out of tri_m_adopt (FORK-4).
  */
 #include <tricolor/tricolor.h>
 
@@ -398,7 +398,7 @@ urcu_bp_register_thread(void)
     EXPECT(real != NULL);
     __atomic_fetch_add(&inside, 1, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&slow_births, __ATOMIC_SEQ_CST) != 0)
-        usleep(50000);
+        usleep(30000);
     real();
     __atomic_fetch_sub(&inside, 1, __ATOMIC_SEQ_CST);
 }

@@ -113,6 +113,7 @@ struct tri_local {
     struct tri_pcache *cache; /* byte 8 */
     struct tri_m *m;          /* byte 16: NULL: this thread is not attached */
     struct tri_g *g;          /* byte 24: NULL: on the scheduler's stack */
+    int *errno_at;            /* this thread's; valid with m */
 };
 
 #define TRI_CRIT_ASKED UINT32_C(0x80000000)

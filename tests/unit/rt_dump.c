@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/unit/rt_dump.c: what a dump of all goroutines says, on request, at SIGQUIT
+ * and before a death; and goroutines with stacks of their own size.
+ * To see it fail: let place_of (runtime/dump.c) take a goroutine in a blocking call
+ * for a parked one, print in the handler of SIGQUIT itself (DUMP-2: it hangs now
+ * and then), or leave free_sized out of tri_g_free (memory grows).
+ */
+#include <tricolor/tricolor.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/sanitize.h"
+#include "tests/support/test.h"
+
+static struct tri_chan *never;
+static struct tri_waitgroup group;
+static volatile int leave;
+static char text[1 << 16];
+
+/* The dump's text, by way of a file. */
+static void
+dump_to_text(void)
+{
+    FILE *file = tmpfile();
+    EXPECT(file != NULL);
+    tri_dump_goroutines(fileno(file));
+    EXPECT(fseek(file, 0, SEEK_SET) == 0);
+    size_t bytes = fread(text, 1, sizeof(text) - 1, file);
+    text[bytes] = 0;
+    EXPECT(fclose(file) == 0);
+}
+
+static void
+expect_in_text(const char *words)
+{
+    EXPECT_F(strstr(text, words) != NULL, "\"%s\" is not in the dump:\n%s",
+             words, text);
+}
+
+static __attribute__((noinline)) void
+wait_in_the_depth(void *unused)
+{
+    (void)unused;
+    tri_chan_recv(never, NULL);
+    tri_waitgroup_done(&group);
+}
+
+static __attribute__((noinline)) void
+spin_at_a_place(void *unused)
+{
+    (void)unused;
+    while (__atomic_load_n(&leave, __ATOMIC_ACQUIRE) == 0)
+        ;
+    tri_waitgroup_done(&group);
+}
+
+static __attribute__((noinline)) void
+stay_in_a_call(void *unused)
+{
+    (void)unused;
+    tri_blocking_begin();
+    while (__atomic_load_n(&leave, __ATOMIC_ACQUIRE) == 0)
+        usleep(1000);
+    tri_blocking_end();
+    tri_waitgroup_done(&group);
+}
+
+static __attribute__((noinline)) void
+make_them(int parked)
+{
+    tri_waitgroup_add(&group, parked + 2);
+    for (int i = 0; i < parked; i++)
+        tri_go(wait_in_the_depth, NULL);
+    tri_go(spin_at_a_place, NULL);
+    tri_go(stay_in_a_call, NULL);
+}
+
+static int
+look_at_dump(void *unused)
+{
+    (void)unused;
+    never = tri_chan_make(1, 0);
+    make_them(1000);
+    for (int i = 0; i < 50; i++) { /* until each stands where it will */
+        tri_sleep(10000000);
+        dump_to_text();
+        if (strstr(text, "1000 of them") != NULL
+            && strstr(text, "[in a blocking call]") != NULL
+            && strstr(text, "not started") == NULL)
+            break;
+    }
+    expect_in_text("[channel receive]");
+    expect_in_text("1000 of them");
+    expect_in_text("wait_in_the_depth");
+    expect_in_text("[running]");
+    if (!TRI_TSAN) /* its atomics are calls, and their stubs have no frame */
+        expect_in_text("spin_at_a_place");
+    expect_in_text("[in a blocking call]");
+    expect_in_text("stay_in_a_call");
+    expect_in_text(" at make_them");
+    expect_in_text("[running], main");
+    expect_in_text("look_at_dump");
+    __atomic_store_n(&leave, 1, __ATOMIC_RELEASE);
+    tri_chan_close(never);
+    tri_waitgroup_wait(&group);
+    return 0;
+}
+
+/* Each in a process of its own: the runtime starts once. */
+static void
+in_runtime(void *fn)
+{
+    struct tri_options options = { .procs = 2 };
+    int (*main_fn)(void *);
+    *(void **)&main_fn = fn;
+    if (tri_main(main_fn, NULL, &options) == 0)
+        (void)dprintf(2, "all is well");
+    abort();
+}
+
+static void
+run(int (*fn)(void *), const char *words)
+{
+    void *arg;
+    *(int (**)(void *)) & arg = fn;
+    EXPECT_DEATH(in_runtime, arg, words);
+}
+
+TEST(a_dump_says_where_each_stands_and_where_it_was_made)
+{
+    run(look_at_dump, "all is well");
+}
+
+/* ---- SIGQUIT ---------------------------------------------------------------- */
+
+static int
+quit(void *unused)
+{
+    (void)unused;
+    never = tri_chan_make(1, 0);
+    make_them(3);
+    tri_sleep(20000000);
+    kill(getpid(), SIGQUIT);
+    tri_sleep(INT64_MAX);
+    return 0;
+}
+
+/* SIGQUIT is not what EXPECT_DEATH waits for. */
+static void
+quit_in_child(void *unused)
+{
+    (void)unused;
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        struct rlimit no_core = { 0, 0 };
+        setrlimit(RLIMIT_CORE, &no_core);
+        tri_main(quit, NULL, NULL);
+        _exit(1);
+    }
+    EXPECT(waitpid(child, &status, 0) == child);
+    EXPECT_F(WIFSIGNALED(status) && WTERMSIG(status) == SIGQUIT,
+             "the child ended with status %#x", (unsigned)status);
+    abort();
+}
+
+TEST(sigquit_dumps_and_dies)
+{
+    EXPECT_DEATH(quit_in_child, NULL, "SIGQUIT: ");
+    EXPECT_DEATH(quit_in_child, NULL, "wait_in_the_depth");
+}
+
+static int
+quit_and_go_on(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 3; i++) {
+        kill(getpid(), SIGQUIT);
+        tri_sleep(100000000);
+    }
+    return 0;
+}
+
+static void
+run_going_on(void *fn)
+{
+    setenv("TRI_DEBUG", "sigquit=go", 1);
+    in_runtime(fn);
+}
+
+TEST(sigquit_may_dump_and_go_on)
+{
+    void *arg;
+    *(int (**)(void *)) & arg = quit_and_go_on;
+    EXPECT_DEATH(run_going_on, arg, "all is well");
+}
+
+/* ---- deaths ------------------------------------------------------------------ */
+
+static __attribute__((noinline)) void
+close_nothing(void *unused)
+{
+    (void)unused;
+    tri_chan_close(NULL);
+    __asm__ volatile(""); /* no tail call */
+}
+
+static __attribute__((noinline)) int
+start_one_that_panics(void *unused)
+{
+    (void)unused;
+    tri_go(close_nothing, NULL);
+    tri_sleep(INT64_MAX);
+    return 0;
+}
+
+TEST(a_panic_says_who_where_and_whence)
+{
+    run(start_one_that_panics, "close_nothing+0x");
+    run(start_one_that_panics, "  in goroutine ");
+    run(start_one_that_panics, " at start_one_that");
+}
+
+/* ---- stacks of their own size -------------------------------------------------- */
+
+static __attribute__((noinline)) int
+descend(int n)
+{
+    volatile char frame[1024];
+    frame[0] = (char)n;
+    return n == 0 ? 0 : descend(n - 1) + frame[0] - (char)n + 1;
+}
+
+static void
+go_deep(void *depth)
+{
+    EXPECT_EQ(descend(*(int *)depth), *(int *)depth);
+    tri_waitgroup_done(&group);
+}
+
+static int
+use_large_stacks(void *unused)
+{
+    (void)unused;
+    static int depth = TRI_ASAN || TRI_TSAN ? 2000 : 20000;
+    struct rusage before, after;
+    for (int i = 0; i < 300; i++) {
+        tri_waitgroup_add(&group, 1);
+        tri_go_sized(go_deep, &depth, (size_t)(64 << 20) + (size_t)i);
+        tri_waitgroup_wait(&group);
+        if (i == 10)
+            EXPECT(getrusage(RUSAGE_SELF, &before) == 0);
+    }
+    EXPECT(getrusage(RUSAGE_SELF, &after) == 0);
+    long grew = after.ru_maxrss - before.ru_maxrss;
+    EXPECT_F(TRI_ASAN || TRI_TSAN || grew < 40000,
+             "300 times 20 MiB of stack, "
+             "one after the other, left %ld KiB",
+             grew);
+    /* No more than the pool's: one of those. */
+    tri_waitgroup_add(&group, 1);
+    depth = 10;
+    tri_go_sized(go_deep, &depth, 1);
+    tri_waitgroup_wait(&group);
+    return 0;
+}
+
+TEST(a_goroutine_may_have_a_larger_stack)
+{
+    run(use_large_stacks, "all is well");
+}
+
+static int
+ask_for_too_much(void *unused)
+{
+    (void)unused;
+    tri_go_sized(go_deep, NULL, (size_t)2 << 30);
+    return 0;
+}
+
+TEST(a_stack_has_a_largest_size)
+{
+    run(ask_for_too_much, "tri_go_sized: a stack of 2147483648 bytes");
+}
+
+TEST_MAIN
