@@ -17,8 +17,8 @@
  */
 #include "runtime/dump.h"
 
+#include <linux/futex.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/format.h"
@@ -335,26 +335,33 @@ tri_dump_goroutines(int fd)
 
 static TRI_ATOMIC(uint32_t) wanted;
 
-static TRI_NORETURN void
+/* As if we had never been asked.  Raw, like the handler. */
+static TRI_NO_SANITIZE void
 die_by(int number)
 {
-    struct sigaction action = { .sa_handler = SIG_DFL };
-    sigset_t set;
-    sigaction(number, &action, NULL);
-    sigemptyset(&set);
-    sigaddset(&set, number);
-    tri_os_signal_thread(tri_os_tid(), number);
-    sigprocmask(SIG_UNBLOCK, &set, NULL);
-    _exit(128 + number);
+    uint64_t mask = UINT64_C(1) << (number - 1);
+    struct {
+        void (*handler)(int number);
+        unsigned long flags;
+        void (*restorer)(void);
+        uint64_t mask;
+    } action = { .handler = SIG_DFL };
+    tri_syscall6(SYS_rt_sigaction, number, (long)(uintptr_t)&action, 0,
+                 sizeof(mask), 0, 0);
+    tri_syscall3(SYS_kill, tri_os_pid(), number, 0);
+    tri_syscall6(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)(uintptr_t)&mask, 0,
+                 sizeof(mask), 0, 0);
 }
 
 static TRI_NO_SANITIZE void
-on_quit(int number)
+on_quit(int number, siginfo_t *info, void *context)
 {
+    (void)info, (void)context;
     if (tri_swap(&wanted, 1) != 0)
         die_by(number);                    /* twice: it cannot be dumped */
     tri_store(&tri_sched.monitor_word, 1); /* DUMP-2 */
-    tri_futex_wake(&tri_sched.monitor_word, 1);
+    tri_syscall3(SYS_futex, (long)(uintptr_t)&tri_sched.monitor_word,
+                 FUTEX_WAKE_PRIVATE, 1);
 }
 
 void
@@ -374,13 +381,10 @@ tri_dump_poll(void)
 void
 tri_dump_init(void)
 {
-    struct sigaction action = { .sa_handler = on_quit,
-                                .sa_flags = SA_RESTART | SA_ONSTACK };
     struct sigaction before;
     if (tri_debug.sigquit == SIGQUIT_IS_OFF
         || sigaction(SIGQUIT, NULL, &before) != 0
         || (before.sa_flags & SA_SIGINFO) != 0 || before.sa_handler != SIG_DFL)
         return; /* the program's own handler, or a child of nohup */
-    sigfillset(&action.sa_mask);
-    sigaction(SIGQUIT, &action, NULL);
+    tri_signal_install(SIGQUIT, on_quit);
 }

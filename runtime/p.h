@@ -10,6 +10,10 @@
  *   P-2  Who gives a P to a sleeping M installs it there completely before he
  *        wakes it, so that a P is never "on its way"; otherwise the thread
  *        runs without one.
+ *   P-3  `m->p` is written last when a P is given: after a stale wake-up (one for
+ *        a P that was taken away again) a thread may find its P, and leave it in
+ *        a blocking call, before it is woken.  Otherwise the giver's RUNNING
+ *        overwrites its SYSCALL, and nobody ever gets that P back.
  */
 #ifndef TRI_RUNTIME_P_H
 #define TRI_RUNTIME_P_H

@@ -4,7 +4,7 @@
  * The owner puts at the tail; owner and thieves take at the head, both with a
  * compare-and-swap.  Go's protocol, not Chase-Lev: no fences, FIFO, and a thief
  * takes half at once.  It needs base/atomic.h and nothing else, so its test
- * (rt_runq, a stress test; there is no model of it) is the queue alone.
+ * (rt_runq, and model_runq under a model checker) is the queue alone.
  *
  *   RUNQ-1  Only the owner writes `tail` and slots; a slot in [head, tail) is
  *           never overwritten, since put checks the distance to a head that

@@ -75,16 +75,15 @@ tri_p_install(struct tri_p *p, struct tri_m *m)
     TRI_DCHECK(tri_load(&p->m) == NULL, "P-1: P %d has a holder", p->index);
     TRI_DCHECK(tri_load(&m->p) == NULL, "P-1: thread %d has a P",
                tri_load_relaxed(&m->tid)); /* a message */
-    /* Relaxed: published by the lock, the note or the state word. */
+    /* Relaxed, all three: published by m->p below.  The tick: sysmon's clock
+     * starts anew. */
     tri_store_relaxed(&p->m, m);
-    /* Release pairs with the acquire in tri_m_sleep_idle: after a stale wake-up
-     * the thread may find its P before it is roused. */
-    tri_store_release(&m->p, p);
+    tri_store_relaxed(&p->status, TRI_P_RUNNING);
+    tri_p_tick(p);
     /* A thread stopped in place gets it where TSan does not look. */
     tri_san_release(m);
-    /* Release: who takes it away by a CAS on status sees the rest. */
-    tri_store_release(&p->status, TRI_P_RUNNING);
-    tri_p_tick(p); /* sysmon's clock starts anew */
+    /* Last (P-3).  Release pairs with the acquire in tri_m_sleep_idle. */
+    tri_store_release(&m->p, p);
 }
 
 struct tri_p *
@@ -326,10 +325,25 @@ timer_due(void)
     return next != INT64_MAX && next <= tri_os_now_ns();
 }
 
+/* Anything a P could do, after one went idle. */
+static bool
+work_anywhere(uint64_t calls_before)
+{
+    if (tri_load(&tri_sched.queue_count) != 0
+        || tri_load(&worker_calls) != calls_before || timer_due())
+        return true;
+    for (int32_t i = 0; i < p_count(); i++)
+        if (p_has_work(tri_sched.p[i]))
+            return true;
+    return false;
+}
+
 void
 tri_p_hand_off(struct tri_p *p)
 {
     bool work = p_has_work(p) || timer_due() || tri_gc_phase() == TRI_GC_MARK;
+    bool idle = false;
+    uint64_t calls = tri_load(&worker_calls);
     struct tri_m *m = NULL;
     tri_lock(&tri_sched.lock);
     struct tri_m *wanting = tri_m_take_wanting_locked();
@@ -342,11 +356,17 @@ tri_p_hand_off(struct tri_p *p)
              && tri_cas(&tri_sched.spinning, &none, 1))
         m = start_locked(p, true);
     else
+        idle = true;
+    if (idle)
         tri_p_put_idle_locked(p);
     tri_unlock(&tri_sched.lock);
     if (wanting != NULL)
         tri_m_wake(wanting);
     rouse(m);
+    /* SCHED-2: who made work visible since we looked saw no idle P; and who spun
+     * then may have found other work, or looked too early. */
+    if (idle && work_anywhere(calls))
+        tri_sched_wake();
 }
 
 void
@@ -627,19 +647,6 @@ run_worker(struct tri_m *m, struct tri_p *p, bool idle)
     tri_gc_worker_after();
     tri_enter();
     return true;
-}
-
-/* Anything a P could do, after ours went idle. */
-static bool
-work_anywhere(uint64_t calls_before)
-{
-    if (tri_load(&tri_sched.queue_count) != 0
-        || tri_load(&worker_calls) != calls_before || timer_due())
-        return true;
-    for (int32_t i = 0; i < p_count(); i++)
-        if (p_has_work(tri_sched.p[i]))
-            return true;
-    return false;
 }
 
 /* Nothing found: gives the P up; true: something turned up, look again. */

@@ -167,19 +167,26 @@ find_components(void)
 #endif
 
 void
-tri_signal_init(void)
+tri_signal_install(int number,
+                   void (*handler)(int number, siginfo_t *info, void *context))
 {
-    find_components();
-    find_sanitizer();
     struct kernel_sigaction action = {
-        .handler = on_stop_signal,
+        .handler = handler,
         .flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK | KERNEL_SA_RESTORER,
         .restorer = tri_signal_return,
         .mask = ~UINT64_C(0),
     };
-    long error = tri_syscall6(SYS_rt_sigaction, STOP_SIGNAL,
+    long error = tri_syscall6(SYS_rt_sigaction, number,
                               (long)(uintptr_t)&action, 0, 8, 0, 0);
     TRI_CHECK(error == 0, "rt_sigaction failed: %ld", error);
+}
+
+void
+tri_signal_init(void)
+{
+    find_components();
+    find_sanitizer();
+    tri_signal_install(STOP_SIGNAL, on_stop_signal);
 }
 
 void

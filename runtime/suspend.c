@@ -175,8 +175,9 @@ come_back(struct tri_m *m, bool want_p)
             while (!tri_m_sleep(m, -1))
                 ;
         leave_blocked(m);
-        /* Relaxed: ours since we run.  A stop meanwhile may have taken it. */
-        if (!want_p || tri_load_relaxed(&m->p) != NULL)
+        /* Acquire pairs with the release in tri_p_install: the wake-up may have
+         * been a stale one.  A stop meanwhile may have taken it. */
+        if (!want_p || tri_load_acquire(&m->p) != NULL)
             break;
         enter_blocked(m);
     }
@@ -258,6 +259,9 @@ tri_m_note_request(void)
  * The last section's exit with a stop asked inside (CRIT-3).  A plain call, so
  * the caller's live values are on the stack or in callee-saved registers, which
  * unwind_init spills into this frame.
+ *
+ * It answers in a section of its own (CRIT-4).  That one's request is dropped as
+ * in tri_m_safe_point: the word says whether there is one.
  */
 TRI_API TRI_NO_SANITIZE void
 tri_critical_honour(void)
@@ -266,18 +270,23 @@ tri_critical_honour(void)
 #if TRI_CRIT_ASM
     if ((*(volatile uint32_t *)&local->crit & ~TRI_CRIT_ASKED) != 0)
         return; /* only an inner section ended */
-    *(volatile uint32_t *)&local->crit = 0;
-#else
-    *(volatile uint32_t *)&local->pending = 0;
 #endif
     struct tri_m *m = local->m;
-    if (m == NULL || !tri_m_asked(m))
-        return;
-    __builtin_unwind_init();
-    m->uc = NULL;
-    m->stopped_sp = tri_context_sp();
-    tri_m_note_place(m);
-    tri_m_answer(m);
+    if (m != NULL)
+        __builtin_unwind_init();
+    do {
+        *(volatile uint32_t *)&local->crit = 1;
+#if !TRI_CRIT_ASM
+        *(volatile uint32_t *)&local->pending = 0;
+#endif
+        if (m != NULL && tri_m_asked(m)) {
+            m->uc = NULL;
+            m->stopped_sp = tri_context_sp();
+            tri_m_note_place(m);
+            tri_m_answer(m);
+        }
+        *(volatile uint32_t *)&local->crit = 0;
+    } while (m != NULL && tri_m_asked(m));
     if (TRI_UNLIKELY(tri_debug.gccheckmark != 0))
         tri_context_forget();
 }

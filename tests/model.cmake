@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Model tests: lock-free headers and protocols, compiled over Relacy's atomics,
 # which explores interleavings and the orders of C11.  Each is built once as it
-# is, and once for each fault that Relacy has to find.
+# is, and once for each fault that Relacy has to find.  Below, protocols of several
+# structures, as models of their own, whose states Spin searches.
 find_path(RELACY_INCLUDE relacy/relacy.hpp)
 if(NOT RELACY_INCLUDE OR NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
     return()
@@ -35,3 +36,38 @@ endfunction()
 
 tri_model(lfstack FAULTS MODEL_WEAK_RELEASE MODEL_WEAK_ACQUIRE MODEL_NO_COUNT)
 tri_model(lock FAULTS MODEL_WEAK_RELEASE MODEL_WEAK_ACQUIRE MODEL_NO_WAKE)
+tri_model(runq FAULTS MODEL_WEAK_RELEASE MODEL_WEAK_ACQUIRE MODEL_NO_CLAIM)
+
+# tri_spin(NAME MODEL MODE [DEFINE...]): model/run-spin says what these are.
+function(tri_spin name)
+    tri_add_test(model_${name} LABELS model TIMEOUT 300
+                 COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/model/run-spin" ${ARGN})
+endfunction()
+
+# Each mutant, in the smallest program that shows it.
+function(tri_spin_mutants model mode)
+    cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "DEFINES;MUTANTS")
+    foreach(mutant IN LISTS arg_MUTANTS)
+        string(TOLOWER "${model}_${mutant}" name)
+        tri_spin(${name} ${model}.pml ${mode} ${arg_DEFINES} MUTANT_${mutant})
+    endforeach()
+endfunction()
+
+tri_spin(sched sched.pml safety)
+tri_spin(sched_one_token sched.pml safety TOKENS=1)
+tri_spin(sched_intruder sched.pml safety INTRUDER TOKENS=1)
+tri_spin(sched_progress sched.pml progress INTRUDER TOKENS=1)
+tri_spin_mutants(sched safety DEFINES TOKENS=1
+    MUTANTS COMMIT_EARLY COMMIT_ON_STACK NO_WAKE NO_LOOK NO_LOOK_GIVEN
+            LAST_SPINNER NO_NOTE)
+tri_spin_mutants(sched safety DEFINES INTRUDER TOKENS=1
+    MUTANTS STATE_EARLY RUN_SCANNED DROP_SCAN LIST_GIVEN)
+
+foreach(without IN ITEMS NO_SYSMON NO_WORLD NO_B)
+    string(TOLOWER "world_${without}" name)
+    tri_spin(${name} world.pml safety ${without})
+endforeach()
+tri_spin_mutants(world safety DEFINES NO_B
+    MUTANTS LEAVE_BSTOP BLOCKED_STAYS ACK_TWICE NO_CLAIM HONOUR_OUTSIDE)
+tri_spin_mutants(world safety DEFINES NO_SYSMON
+    MUTANTS EARLY_P INSTALL_ORDER NO_RETRY)

@@ -28,6 +28,9 @@
  *           otherwise it delays every pause.
  *   CRIT-3  The section's exit honours a stop asked inside; otherwise the
  *           stopper waits for the next signal, which nobody sends.
+ *   CRIT-4  It does so inside a section; otherwise the handler stops it again
+ *           while it points `cache` at the P it was given, that P is taken or
+ *           diverted meanwhile, and it then points there all the same.
  */
 #ifndef TRICOLOR_IMPL_LOCAL_H
 #define TRICOLOR_IMPL_LOCAL_H
