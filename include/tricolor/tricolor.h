@@ -338,6 +338,33 @@ TRI_API void tri_chan_close(struct tri_chan *chan);
 TRI_API size_t tri_chan_len(const struct tri_chan *chan);
 TRI_API size_t tri_chan_cap(const struct tri_chan *chan);
 
+/* One case of a select. */
+enum tri_select_op {
+    TRI_SELECT_RECV,
+    TRI_SELECT_SEND
+};
+struct tri_select_case {
+    struct tri_chan *chan; /* NULL: never ready */
+    void *element;         /* received into (or NULL), or sent from */
+    enum tri_select_op op;
+    bool ok; /* of the case that happened: false, received from a closed one */
+};
+#define TRI_SELECT_MAX 256
+
+/*
+ * Waits until one of the cases can happen, does it, and returns its index; of
+ * several that can, each has the same chance.  A channel may be in more than one
+ * case, for both directions too; none of them meets another of the same call.
+ * Where only NULL channels are left, or no case at all, it blocks for ever.
+ * Panics if the case chosen sends on a closed channel, or if there are more than
+ * TRI_SELECT_MAX cases; more than 16 cost an allocation where it has to wait.
+ * Go: select.
+ */
+TRI_API size_t tri_select(struct tri_select_case *cases, size_t count);
+/* The same without waiting; `count`: at one moment none of them could happen.
+ * Go: select with a default. */
+TRI_API size_t tri_try_select(struct tri_select_case *cases, size_t count);
+
 /* 16 bytes of state, all zero at first. */
 struct tri_mutex {
     uint32_t word;

@@ -36,4 +36,8 @@ use(void *anything)
     tri_keepalive(list);
     struct tri_cleanup none = { 0, NULL };
     (void)tri_cleanup_stop(none);
+    struct tri_select_case cases[2] = { { NULL, NULL, TRI_SELECT_RECV, false },
+                                        { NULL, text, TRI_SELECT_SEND,
+                                          false } };
+    (void)tri_try_select(cases, 2);
 }
