@@ -40,6 +40,8 @@
 #define tri_swap_release(p, v)                                                 \
     atomic_exchange_explicit(p, v, memory_order_release)
 #define tri_add(p, v) atomic_fetch_add(p, v)
+#define tri_add_acquire(p, v)                                                  \
+    atomic_fetch_add_explicit(p, v, memory_order_acquire)
 #define tri_add_relaxed(p, v)                                                  \
     atomic_fetch_add_explicit(p, v, memory_order_relaxed)
 #define tri_sub(p, v) atomic_fetch_sub(p, v)

@@ -92,6 +92,30 @@ note_released(const struct tri_lock *lock)
     held_count--;
 }
 
+/* Of locks that nest in the order of their addresses, the one taken last stands
+ * for all: the table need not have room for them. */
+static TRI_NOINLINE void
+note_above(const struct tri_lock *lock, const struct tri_lock *below)
+{
+    TRI_CHECK(held_count > 0 && held_locks[held_count - 1] == below,
+              "LOCK-2: taking %s above a lock that was not taken last",
+              rank_rows[lock->rank].name);
+    if (lock->rank != below->rank || (uintptr_t)lock <= (uintptr_t)below)
+        tri_fatal("LOCK-2: taking %s (%s) above %s at a higher address",
+                  rank_rows[lock->rank].name, rank_rows[lock->rank].what,
+                  rank_rows[below->rank].name);
+    held_locks[held_count - 1] = lock;
+}
+
+static TRI_NOINLINE void
+note_released_above(const struct tri_lock *lock, const struct tri_lock *below)
+{
+    TRI_CHECK(held_count > 0 && held_locks[held_count - 1] == lock,
+              "lock %s is released and is not the highest of those held",
+              rank_rows[lock->rank].name);
+    held_locks[held_count - 1] = below;
+}
+
 static TRI_NOINLINE bool
 is_held_here(const struct tri_lock *lock)
 {
@@ -173,10 +197,18 @@ tri_try_lock(struct tri_lock *lock)
 }
 
 void
-tri_unlock(struct tri_lock *lock)
+tri_lock_above(struct tri_lock *lock, const struct tri_lock *below)
 {
+    tri_enter();
     if (TRI_CHECKED)
-        note_released(lock);
+        note_above(lock, below);
+    if (TRI_UNLIKELY(!try_take(lock)))
+        lock_slow(lock);
+}
+
+static inline void
+release(struct tri_lock *lock)
+{
     /* Release pairs with the acquires in try_take and lock_slow. */
     uint32_t before = tri_swap_release(&lock->word, FREE);
     TRI_CHECK(before != FREE, "lock %s is released while it is free",
@@ -184,6 +216,22 @@ tri_unlock(struct tri_lock *lock)
     if (TRI_UNLIKELY(before == HELD_SLEEPERS))
         tri_futex_wake(&lock->word, 1);
     tri_leave();
+}
+
+void
+tri_unlock(struct tri_lock *lock)
+{
+    if (TRI_CHECKED)
+        note_released(lock);
+    release(lock);
+}
+
+void
+tri_unlock_above(struct tri_lock *lock, const struct tri_lock *below)
+{
+    if (TRI_CHECKED)
+        note_released_above(lock, below);
+    release(lock);
 }
 
 void

@@ -10,8 +10,9 @@
  *   LOCK-1  Take a lock only inside a critical section (tri_lock enters one
  *           and tri_unlock leaves it); otherwise a stopped holder deadlocks
  *           the stopper.
- *   LOCK-2  Ascending rank only; equal ranks never nest; otherwise two threads
- *           that hold one each wait for each other.
+ *   LOCK-2  Ascending rank only; equal ranks nest by tri_lock_above alone, in
+ *           the order of their addresses; otherwise two threads that hold one
+ *           each wait for each other.
  */
 #ifndef TRI_BASE_LOCK_H
 #define TRI_BASE_LOCK_H
@@ -43,6 +44,10 @@ void tri_lock(struct tri_lock *lock);
 bool tri_try_lock(struct tri_lock *lock);
 /* Releases the lock and leaves the section (which may stop here). */
 void tri_unlock(struct tri_lock *lock);
+/* For several locks of one rank (LOCK-2): `below`, at a lower address, was the
+ * last that this thread took, and so it is again after tri_unlock_above. */
+void tri_lock_above(struct tri_lock *lock, const struct tri_lock *below);
+void tri_unlock_above(struct tri_lock *lock, const struct tri_lock *below);
 /* Dies unless this thread holds it; checked builds only. */
 void tri_lock_assert_held(const struct tri_lock *lock);
 /* Until told otherwise, tri_lock dies on this thread, in checked builds.  For

@@ -18,68 +18,43 @@
  *           stack is lost.
  *   CHAN-3  An element has 64 KiB at most (Go's limit too); otherwise copying or
  *           clearing one, in a single section under the lock, delays a stop.
+ *   CHAN-4  Whether it is ready, in one word with a number that grows at each
+ *           change, is stored before the lock is given up (tri_chan_publish),
+ *           and before somebody is woken by what made it ready; otherwise who
+ *           may not wait (try, or a select with a default) finds nothing ready
+ *           though something was at every moment.
  */
+#include "runtime/chan.h"
 #include "base/check.h"
 #include "gc/gc.h"
-#include "runtime/sched.h"
 
 #define ELEMENT_BYTES_MAX ((size_t)64 << 10)
 
-/* On the waiter's stack. */
-struct waiter {
-    struct tri_g *g;
-    struct waiter *next;
-    void *element;  /* where to, or from where; NULL: nowhere */
-    bool completed; /* a partner came; false: the channel was closed */
-};
-
-struct queue {
-    struct waiter *head;
-    struct waiter *tail;
-};
-
-/* Keys: [c] constant; [l] lock. */
-struct tri_chan {
-    struct tri_lock lock;
-    uint32_t closed;          /* [l] */
-    size_t element_bytes;     /* [c] */
-    size_t slot_bytes;        /* [c] element_bytes in whole words */
-    size_t capacity;          /* [c] */
-    TRI_ATOMIC(size_t) count; /* [l] to write */
-    size_t first;             /* [l] the oldest element's slot */
-    struct queue receivers;   /* [l] */
-    struct queue senders;     /* [l] */
-    char ring[];              /* [l] */
-};
-
-static void
-queue_put(struct queue *queue, struct waiter *waiter)
+/* The first who still waits.  A select stands in several queues: who claims it
+ * first has it, and the others go on to the next (SELECT-2). */
+static struct tri_chan_waiter *
+queue_take(struct tri_chan_queue *queue)
 {
-    waiter->next = NULL;
-    if (queue->tail == NULL)
-        queue->head = waiter;
-    else
-        queue->tail->next = waiter;
-    queue->tail = waiter;
-}
-
-static struct waiter *
-queue_take(struct queue *queue)
-{
-    struct waiter *waiter = queue->head;
-    if (waiter == NULL)
-        return NULL;
-    queue->head = waiter->next;
-    if (queue->head == NULL)
-        queue->tail = NULL;
-    return waiter;
+    struct tri_chan_waiter *waiter;
+    while ((waiter = queue->head) != NULL) {
+        tri_chan_queue_remove(queue, waiter);
+        uint32_t open = 0;
+        /* Relaxed: one of those who try succeeds, and that is all; the rest
+         * is published by the locks and by tri_ready. */
+        if (waiter->select == NULL
+            || tri_cas_relaxed(&waiter->select->claimed, &open, 1))
+            return waiter;
+    }
+    return NULL;
 }
 
 /* The waiter is out of its queue; the lock is held. */
 static void
-finish(struct waiter *waiter, bool completed)
+finish(struct tri_chan_waiter *waiter, bool completed)
 {
     waiter->completed = completed;
+    if (waiter->select != NULL)
+        waiter->select->winner = waiter;
     tri_ready(waiter->g);
 }
 
@@ -148,14 +123,14 @@ tri_chan_make(size_t element_bytes, size_t capacity)
     chan->element_bytes = element_bytes;
     chan->slot_bytes = slot_bytes;
     chan->capacity = capacity;
+    tri_chan_publish(chan);
     return chan;
 }
 
-/* With the lock held; true: done. */
-static bool
-send_now(struct tri_chan *chan, const void *element)
+bool
+tri_chan_send_now(struct tri_chan *chan, const void *element)
 {
-    struct waiter *receiver = queue_take(&chan->receivers);
+    struct tri_chan_waiter *receiver = queue_take(&chan->receivers);
     if (receiver != NULL) {
         copy_element(chan, receiver->element, element);
         finish(receiver, true);
@@ -167,13 +142,21 @@ send_now(struct tri_chan *chan, const void *element)
     return true;
 }
 
-static void
-check_element(const struct tri_chan *chan, const void *element,
-              const char *call)
+void
+tri_chan_check_element(const struct tri_chan *chan, const void *element,
+                       const char *call)
 {
     if (TRI_UNLIKELY(element == NULL && chan->element_bytes != 0))
         tri_panic("%s: the element is NULL; point at the %zu bytes to be sent",
                   call, chan->element_bytes);
+}
+
+void
+tri_chan_panic_closed(const struct tri_chan *chan, const char *call)
+{
+    tri_panic("%s: the channel at %p is closed; only its last sender should "
+              "close it",
+              call, (const void *)chan);
 }
 
 static void
@@ -183,9 +166,7 @@ lock_open(struct tri_chan *chan, const char *call)
     if (TRI_LIKELY(chan->closed == 0))
         return;
     tri_unlock(&chan->lock);
-    tri_panic("%s: the channel at %p is closed; only its last sender should "
-              "close it",
-              call, (void *)chan);
+    tri_chan_panic_closed(chan, call);
 }
 
 TRI_API void
@@ -196,15 +177,16 @@ tri_chan_send(struct tri_chan *chan, const void *element)
     if (chan == NULL)
         for (;;)
             tri_park(NULL, NULL, "send to a NULL channel");
-    check_element(chan, element, "tri_chan_send");
+    tri_chan_check_element(chan, element, "tri_chan_send");
     lock_open(chan, "tri_chan_send");
-    if (send_now(chan, element)) {
-        tri_unlock(&chan->lock);
+    if (tri_chan_send_now(chan, element)) {
+        tri_chan_unlock(chan);
         return;
     }
-    struct waiter self = { .g = tri_local_g(),
-                           .element = (void *)(uintptr_t)element };
-    queue_put(&chan->senders, &self);
+    struct tri_chan_waiter self = { .g = tri_local_g(),
+                                    .element = (void *)(uintptr_t)element };
+    tri_chan_queue_put(&chan->senders, &self);
+    tri_chan_publish(chan);
     tri_park_unlock(&chan->lock, "channel send");
     tri_keepalive(chan);
     if (!self.completed)
@@ -220,20 +202,21 @@ tri_chan_try_send(struct tri_chan *chan, const void *element)
     tri_schedpoint();
     if (chan == NULL)
         return false;
-    check_element(chan, element, "tri_chan_try_send");
+    tri_chan_check_element(chan, element, "tri_chan_try_send");
+    if ((tri_chan_looks(chan) & TRI_CHAN_SEND_READY) == 0)
+        return false;
     lock_open(chan, "tri_chan_try_send");
-    bool done = send_now(chan, element);
-    tri_unlock(&chan->lock);
+    bool done = tri_chan_send_now(chan, element);
+    tri_chan_unlock(chan);
     return done;
 }
 
-/* With the lock held; true: *ok says what came. */
-static bool
-receive_now(struct tri_chan *chan, void *element, bool *ok)
+bool
+tri_chan_receive_now(struct tri_chan *chan, void *element, bool *ok)
 {
-    struct waiter *sender;
-    *ok = true;
+    struct tri_chan_waiter *sender;
     if (tri_load_relaxed(&chan->count) > 0) {
+        *ok = true;
         ring_take(chan, element);
         sender = queue_take(&chan->senders);
         if (sender != NULL) { /* the ring was full: its element comes next */
@@ -244,6 +227,7 @@ receive_now(struct tri_chan *chan, void *element, bool *ok)
     }
     sender = queue_take(&chan->senders);
     if (sender != NULL) {
+        *ok = true;
         copy_element(chan, element, sender->element);
         finish(sender, true);
         return true;
@@ -266,12 +250,13 @@ tri_chan_recv(struct tri_chan *chan, void *element)
             tri_park(NULL, NULL, "receive from a NULL channel");
     bool ok;
     tri_lock(&chan->lock);
-    if (receive_now(chan, element, &ok)) {
-        tri_unlock(&chan->lock);
+    if (tri_chan_receive_now(chan, element, &ok)) {
+        tri_chan_unlock(chan);
         return ok;
     }
-    struct waiter self = { .g = tri_local_g(), .element = element };
-    queue_put(&chan->receivers, &self);
+    struct tri_chan_waiter self = { .g = tri_local_g(), .element = element };
+    tri_chan_queue_put(&chan->receivers, &self);
+    tri_chan_publish(chan);
     tri_park_unlock(&chan->lock, "channel receive");
     tri_keepalive(chan);
     return self.completed;
@@ -284,10 +269,10 @@ tri_chan_try_recv(struct tri_chan *chan, void *element, bool *ok)
     tri_schedpoint();
     bool received = false;
     bool done = false;
-    if (chan != NULL) {
+    if (chan != NULL && (tri_chan_looks(chan) & TRI_CHAN_RECV_READY) != 0) {
         tri_lock(&chan->lock);
-        done = receive_now(chan, element, &received);
-        tri_unlock(&chan->lock);
+        done = tri_chan_receive_now(chan, element, &received);
+        tri_chan_unlock(chan);
     }
     if (ok != NULL)
         *ok = done && received;
@@ -302,7 +287,8 @@ tri_chan_close(struct tri_chan *chan)
         tri_panic("tri_chan_close: the channel is NULL; make it first");
     lock_open(chan, "tri_chan_close");
     chan->closed = 1;
-    struct waiter *waiter;
+    tri_chan_publish(chan); /* before anybody is woken by it: CHAN-4 */
+    struct tri_chan_waiter *waiter;
     while ((waiter = queue_take(&chan->receivers)) != NULL) {
         if (waiter->element != NULL)
             clear_element(chan, waiter->element);
@@ -310,7 +296,7 @@ tri_chan_close(struct tri_chan *chan)
     }
     while ((waiter = queue_take(&chan->senders)) != NULL)
         finish(waiter, false);
-    tri_unlock(&chan->lock);
+    tri_chan_unlock(chan);
 }
 
 TRI_API size_t

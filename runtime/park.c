@@ -44,7 +44,7 @@ tri_g_make_runnable(struct tri_g *g)
     }
     do {
         TRI_CHECK((state & ~TRI_G_SCAN) == TRI_G_WAITING,
-                  "goroutine %llu made ready in state %#x",
+                  "goroutine %llu made ready in state 0x%x",
                   (unsigned long long)g->id, state);
     } while (
         !tri_cas(&g->state, &state, TRI_G_RUNNABLE | (state & TRI_G_SCAN)));

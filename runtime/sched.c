@@ -746,7 +746,7 @@ make_running(struct tri_g *g)
          * scanner that takes its bit away. */
         uint32_t state = tri_load_acquire(&g->state);
         TRI_CHECK((state & ~TRI_G_SCAN) == TRI_G_RUNNABLE,
-                  "G-2: goroutine %llu to be run is in state %#x",
+                  "G-2: goroutine %llu to be run is in state 0x%x",
                   (unsigned long long)g->id, state);
         if (TRI_LIKELY(!tri_gc_active())) {
             /* Relaxed: G-4; that it runs is published by what it does. */

@@ -20,37 +20,9 @@
 #include "runtime/bucket.h"
 #include "runtime/sched.h"
 
-#define LOCKED      1u
-#define WAITERS     2u
-#define STARVING_NS INT64_C(1000000)
-#define BUCKETS     64u
-#define SPINS       40
-
-/* On the waiter's stack, in a queue under the bucket's lock. */
-struct waiter {
-    struct tri_g *g;
-    struct waiter *next;
-    int64_t since_ns;
-    bool handed; /* the mutex is ours already */
-};
-
-static struct {
-    struct tri_lock lock;
-} TRI_CACHE_ALIGNED buckets[BUCKETS];
-
-void
-tri_sync_init(void)
-{
-    for (uint32_t i = 0; i < BUCKETS; i++)
-        tri_lock_init(&buckets[i].lock, TRI_RANK_SYNC);
-}
-
-struct tri_lock *
-tri_bucket_lock(const void *address)
-{
-    uint64_t hash = (uintptr_t)address * UINT64_C(0x9e3779b97f4a7c15);
-    return &buckets[hash >> 58].lock;
-}
+#define LOCKED  1u
+#define WAITERS 2u
+#define SPINS   40
 
 /* ---- mutex ----------------------------------------------------------------- */
 
@@ -91,20 +63,10 @@ take_or_announce(struct tri_mutex *mutex)
     }
 }
 
-static void
-enqueue(void **queue, struct waiter *waiter, bool first)
-{
-    struct waiter **at = (struct waiter **)queue;
-    while (!first && *at != NULL)
-        at = &(*at)->next;
-    waiter->next = *at;
-    *at = waiter;
-}
-
 static TRI_NOINLINE void
 lock_slow(struct tri_mutex *mutex)
 {
-    struct waiter self = { .g = tri_local_g() };
+    struct tri_waiter self = { .g = tri_local_g() };
     struct tri_lock *bucket = tri_bucket_lock(mutex);
     for (int i = 0; i < SPINS; i++) {
         if (try_lock(mutex))
@@ -117,9 +79,12 @@ lock_slow(struct tri_mutex *mutex)
             tri_unlock(bucket);
             return;
         }
-        if (!woken)
+        if (woken) {
+            tri_waiters_put_first(&mutex->waiters, &self);
+        } else {
             self.since_ns = tri_os_now_ns();
-        enqueue(&mutex->waiters, &self, woken);
+            tri_waiters_put(&mutex->waiters, &self);
+        }
         tri_park_unlock(bucket, "mutex");
         if (self.handed)
             return;
@@ -142,30 +107,30 @@ tri_mutex_trylock(struct tri_mutex *mutex)
     return try_lock(mutex);
 }
 
+bool
+tri_mutex_is_locked(struct tri_mutex *mutex)
+{
+    /* Relaxed: for who holds it, or makes a mistake. */
+    return (tri_load_relaxed(word_of(mutex)) & LOCKED) != 0;
+}
+
 static TRI_NOINLINE void
 unlock_slow(struct tri_mutex *mutex)
 {
     struct tri_lock *bucket = tri_bucket_lock(mutex);
     tri_lock(bucket);
-    struct waiter *waiter = mutex->waiters;
-    struct tri_g *g = NULL;
+    struct tri_waiter *waiter = tri_waiters_take(&mutex->waiters);
     uint32_t word = 0;
     if (waiter != NULL) {
-        mutex->waiters = waiter->next;
-        g = waiter->g;
-        waiter->handed = tri_os_now_ns() - waiter->since_ns > STARVING_NS;
+        waiter->handed = tri_os_now_ns() - waiter->since_ns > TRI_STARVING_NS;
         word = (waiter->handed ? LOCKED : 0)
-             | (waiter->next != NULL ? WAITERS : 0);
+             | (mutex->waiters != NULL ? WAITERS : 0);
     }
     /* Only we hold it, and WAITERS changes under the bucket's lock.  Release
      * pairs with the same acquires as in tri_mutex_unlock. */
     tri_store_release(word_of(mutex), word);
     tri_unlock(bucket);
-    if (g != NULL) {
-        tri_enter();
-        tri_ready(g);
-        tri_leave();
-    }
+    tri_waiters_ready(waiter);
 }
 
 TRI_API void
@@ -202,15 +167,10 @@ wake_all(struct tri_waitgroup *group)
 {
     struct tri_lock *bucket = tri_bucket_lock(group);
     tri_lock(bucket);
-    struct waiter *waiter = group->waiters;
-    group->waiters = NULL;
+    struct tri_waiter *first = tri_waiters_take_all(&group->waiters);
     tri_and(state_of(group), ~WAITERS_OF);
-    while (waiter != NULL) {
-        struct waiter *next = waiter->next;
-        tri_ready(waiter->g);
-        waiter = next;
-    }
     tri_unlock(bucket);
+    tri_waiters_ready(first);
 }
 
 TRI_API void
@@ -242,7 +202,7 @@ tri_waitgroup_wait(struct tri_waitgroup *group)
 {
     tri_check_caller("tri_waitgroup_wait");
     tri_schedpoint();
-    struct waiter self = { .g = tri_local_g() };
+    struct tri_waiter self = { .g = tri_local_g() };
     struct tri_lock *bucket = tri_bucket_lock(group);
     int64_t state = tri_load(state_of(group));
     if (state < ONE_COUNT)
@@ -257,6 +217,6 @@ tri_waitgroup_wait(struct tri_waitgroup *group)
     } while (!tri_cas(state_of(group), &state, state + 1));
     /* Who brings the count to 0 from here on sees us, and waits for the lock
      * that our parking releases. */
-    enqueue(&group->waiters, &self, false);
+    tri_waiters_put(&group->waiters, &self);
     tri_park_unlock(bucket, "wait group");
 }

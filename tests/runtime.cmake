@@ -6,6 +6,21 @@ tri_test(rt_chan SOURCES unit/rt_chan.c LABELS unit sanitize smoke
          TIMEOUT 120 PROCESSORS 2 ENVIRONMENT TRI_DEBUG=clobberfree=1)
 tri_test(rt_sync SOURCES unit/rt_sync.c LABELS unit sanitize smoke
          TIMEOUT 120 PROCESSORS 2)
+tri_test(rt_locks SOURCES unit/rt_locks.c LABELS unit sanitize smoke
+         TIMEOUT 120 PROCESSORS 2)
+tri_test(rt_select SOURCES unit/rt_select.c LABELS unit sanitize smoke
+         TIMEOUT 120 PROCESSORS 2 ENVIRONMENT TRI_DEBUG=clobberfree=1)
+tri_test(rt_select_storm SOURCES stress/rt_select_storm.c
+         LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2
+         ENVIRONMENT TRI_DEBUG=clobberfree=1)
+# Every call of these yields at random: what lies between two steps happens.
+foreach(test IN ITEMS rt_locks rt_select rt_select_storm)
+    if(TARGET ${test})
+        tri_add_test(${test}_fuzz COMMAND ${test}
+            LABELS stress sanitize TIMEOUT 180 PROCESSORS 2
+            ENVIRONMENT TRI_DEBUG=clobberfree=1,schedfuzz=17)
+    endif()
+endforeach()
 tri_test(rt_scan LAYERS runtime SOURCES unit/rt_scan.c
          LABELS unit sanitize smoke TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_world LAYERS runtime SOURCES stress/rt_world.c

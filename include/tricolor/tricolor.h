@@ -347,6 +347,33 @@ TRI_API void tri_chan_close(struct tri_chan *chan);
 TRI_API size_t tri_chan_len(const struct tri_chan *chan);
 TRI_API size_t tri_chan_cap(const struct tri_chan *chan);
 
+/* One case of a select. */
+enum tri_select_op {
+    TRI_SELECT_RECV,
+    TRI_SELECT_SEND
+};
+struct tri_select_case {
+    struct tri_chan *chan; /* NULL: never ready */
+    void *element;         /* received into (or NULL), or sent from */
+    enum tri_select_op op;
+    bool ok; /* of the case that happened: false, received from a closed one */
+};
+#define TRI_SELECT_MAX 256
+
+/*
+ * Waits until one of the cases can happen, does it, and returns its index; of
+ * several that can, each has the same chance.  A channel may be in more than one
+ * case, for both directions too; none of them meets another of the same call.
+ * Where only NULL channels are left, or no case at all, it blocks for ever.
+ * Panics if the case chosen sends on a closed channel, or if there are more than
+ * TRI_SELECT_MAX cases; more than 16 cost an allocation where it has to wait.
+ * Go: select.
+ */
+TRI_API size_t tri_select(struct tri_select_case *cases, size_t count);
+/* The same without waiting; `count`: at one moment none of them could happen.
+ * Go: select with a default. */
+TRI_API size_t tri_try_select(struct tri_select_case *cases, size_t count);
+
 /* 16 bytes of state, all zero at first. */
 struct tri_mutex {
     uint32_t word;
@@ -366,6 +393,80 @@ struct tri_waitgroup {
 TRI_API void tri_waitgroup_add(struct tri_waitgroup *group, int64_t delta);
 TRI_API void tri_waitgroup_done(struct tri_waitgroup *group);
 TRI_API void tri_waitgroup_wait(struct tri_waitgroup *group);
+
+/*
+ * Many readers or one writer.  A writer that waits keeps new readers out, and
+ * readers that wait go before the next writer, so nobody is starved; hence who
+ * reads may not ask to read again before he has unlocked.  Any goroutine may
+ * unlock what another one locked.  Misuse panics.  Go: sync.RWMutex.
+ */
+struct tri_rwmutex {
+    uint64_t word;
+    uint32_t leaving;
+    int32_t admitted;
+    void *readers;
+    void *writers;
+    void *next_writer;
+};
+TRI_API void tri_rwmutex_lock(struct tri_rwmutex *mutex);
+TRI_API bool tri_rwmutex_trylock(struct tri_rwmutex *mutex);
+TRI_API void tri_rwmutex_unlock(struct tri_rwmutex *mutex);
+TRI_API void tri_rwmutex_rlock(struct tri_rwmutex *mutex);
+TRI_API bool tri_rwmutex_tryrlock(struct tri_rwmutex *mutex);
+TRI_API void tri_rwmutex_runlock(struct tri_rwmutex *mutex);
+
+/*
+ * Wait unlocks the mutex, waits to be woken, and locks it again.  Signal wakes
+ * the one who has waited longest, broadcast all; the mutex may be held or not.
+ * Nobody is woken otherwise, but the condition may be false again: wait in a
+ * loop.  Waiting with the mutex not locked panics.  Go: sync.Cond.
+ */
+struct tri_cond {
+    uint64_t waiting;
+    void *waiters;
+};
+TRI_API void tri_cond_wait(struct tri_cond *cond, struct tri_mutex *mutex);
+TRI_API void tri_cond_signal(struct tri_cond *cond);
+TRI_API void tri_cond_broadcast(struct tri_cond *cond);
+
+/*
+ * A number of units, 0 at first; `struct tri_sem sem = TRI_SEM_INIT(3)` has three.
+ * First come, first served, so who wants many is not passed by those who want
+ * few.  More than TRI_SEM_MAX units panic.
+ * Go: golang.org/x/sync/semaphore, without its upper bound.
+ */
+struct tri_sem {
+    uint64_t units;
+    void *waiters;
+};
+#define TRI_SEM_INIT(count)                                                    \
+    {                                                                          \
+        (count), NULL                                                          \
+    }
+#define TRI_SEM_MAX UINT64_C(0x7fffffffffffffff)
+TRI_API void tri_sem_acquire(struct tri_sem *sem, uint64_t units);
+TRI_API bool tri_sem_try_acquire(struct tri_sem *sem, uint64_t units);
+TRI_API void tri_sem_release(struct tri_sem *sem, uint64_t units);
+
+/*
+ * Calls fn(arg) the first time; whoever comes meanwhile waits until it has
+ * returned, so that its work is done when tri_once_do returns.  fn must return
+ * (no longjmp out of it, no tri_exit) and not come back to the same once, or it
+ * is waited for for ever.  Go: sync.Once.
+ */
+struct tri_once {
+    uint32_t done;
+    uint32_t unused;
+    struct tri_mutex mutex;
+};
+TRI_API void tri_once_do_slow(struct tri_once *once, void (*fn)(void *),
+                              void *arg);
+TRI_FORCED void
+tri_once_do(struct tri_once *once, void (*fn)(void *), void *arg)
+{
+    if (TRI_UNLIKELY(__atomic_load_n(&once->done, __ATOMIC_ACQUIRE) == 0))
+        tri_once_do_slow(once, fn, arg);
+}
 
 /* ---- collector ----------------------------------------------------------- */
 

@@ -20,6 +20,9 @@ struct node {
 TRI_TYPE(node_type, struct node, left, right, head.next, slots);
 TRI_TYPE(plain_type, struct list);
 
+static struct tri_once once;
+static struct tri_sem sem = TRI_SEM_INIT(3);
+
 void use(void *anything);
 void
 use(void *anything)
@@ -36,4 +39,10 @@ use(void *anything)
     tri_keepalive(list);
     struct tri_cleanup none = { 0, NULL };
     (void)tri_cleanup_stop(none);
+    tri_once_do(&once, use, anything);
+    tri_sem_acquire(&sem, 1);
+    struct tri_select_case cases[2] = { { NULL, NULL, TRI_SELECT_RECV, false },
+                                        { NULL, text, TRI_SELECT_SEND,
+                                          false } };
+    (void)tri_try_select(cases, 2);
 }

@@ -12,7 +12,8 @@ sys.path.insert(0, str(ROOT / "bench"))
 import report_go  # noqa: E402
 
 # Cases that only one side can have.
-MINE_ALONE = {"alloc/conservative/64", "alloc/malloc_free/64", "store/plain"}
+MINE_ALONE = {"alloc/conservative/64", "alloc/malloc_free/64", "sem/goroutines:2",
+              "sem/uncontended", "store/plain"}
 
 
 def load_compare_go():

@@ -123,6 +123,53 @@ nest_below_a_tried_one(void *arg)
         tri_lock(&low_too);
 }
 
+/* LOCK-2's exception: one rank, in the order of the addresses. */
+static struct tri_lock row[3] = { TRI_LOCK_INIT(TEST_LOW),
+                                  TRI_LOCK_INIT(TEST_LOW),
+                                  TRI_LOCK_INIT(TEST_LOW) };
+
+TEST(locks_of_one_rank_nest_in_the_order_of_their_addresses)
+{
+    tri_lock(&row[0]);
+    tri_lock_above(&row[1], &row[0]);
+    tri_lock_above(&row[2], &row[1]);
+    tri_lock(&high); /* what comes after may still be taken */
+    tri_unlock(&high);
+    EXPECT_EQ(tri_critical_depth(), 3);
+    tri_unlock_above(&row[2], &row[1]);
+    EXPECT(tri_try_lock(&row[2]));
+    tri_unlock(&row[2]);
+    tri_unlock_above(&row[1], &row[0]);
+    tri_unlock(&row[0]);
+    EXPECT_EQ(tri_critical_depth(), 0);
+}
+
+static void
+nest_to_lower_address(void *arg)
+{
+    (void)arg;
+    tri_lock(&row[1]);
+    tri_lock_above(&row[0], &row[1]);
+}
+
+static void
+nest_above_another(void *arg)
+{
+    (void)arg;
+    tri_lock(&row[0]);
+    tri_lock_above(&row[1], &row[0]);
+    tri_lock_above(&row[2], &row[0]);
+}
+
+static void
+leave_one_held(void *arg)
+{
+    (void)arg;
+    tri_lock(&row[0]);
+    tri_lock_above(&row[1], &row[0]);
+    tri_unlock(&row[0]);
+}
+
 static void
 unlock_foreign(void *arg)
 {
@@ -145,6 +192,9 @@ TEST(lock_2_violations_die_naming_both_rows)
                  "LOCK-2: taking TEST_LOW (tests) while holding TEST_HIGH");
     EXPECT_DEATH(nest_equals, NULL, "which comes at the same rank");
     EXPECT_DEATH(nest_below_a_tried_one, NULL, "LOCK-2");
+    EXPECT_DEATH(nest_to_lower_address, NULL, "at a higher address");
+    EXPECT_DEATH(nest_above_another, NULL, "that was not taken last");
+    EXPECT_DEATH(leave_one_held, NULL, "by a thread that does not hold it");
     EXPECT_DEATH(assert_foreign, &low, "TEST_LOW is not held here");
 }
 

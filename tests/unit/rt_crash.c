@@ -95,6 +95,21 @@ wait_for_nobody(void *unused)
     return 0;
 }
 
+static int
+select_nothing(void *unused)
+{
+    (void)unused;
+    struct tri_select_case none[] = { { .chan = NULL } };
+    return (int)tri_select(none, 1);
+}
+
+static int
+select_no_case(void *unused)
+{
+    (void)unused;
+    return (int)tri_select(NULL, 0);
+}
+
 TEST(a_deadlock_is_told_with_what_everybody_waits_for)
 {
     if (TRI_TSAN) {
@@ -104,6 +119,10 @@ TEST(a_deadlock_is_told_with_what_everybody_waits_for)
     struct call call = { wait_for_nobody };
     EXPECT_DEATH(in_runtime, &call, "all goroutines are asleep");
     EXPECT_DEATH(in_runtime, &call, "[channel receive], main");
+    call.fn = select_nothing;
+    EXPECT_DEATH(in_runtime, &call, "[select without channels], main");
+    call.fn = select_no_case; /* Go: select {} */
+    EXPECT_DEATH(in_runtime, &call, "[select without channels], main");
 }
 
 /* ---- misuse ----------------------------------------------------------------- */

@@ -2,9 +2,10 @@
 /*
  * tests/unit/rt_sync.c: mutex, wait group, sleep, yield.
  * To see it fail: let unlock_slow drop the WAITERS bit (MUTEX-1: the first test
- * hangs), or wake outside the bucket's lock (WG-1, under tsan); let sysmon's
- * look() skip TRI_P_RUNNING ("one loop kept the other out"), tri_host_sleep
- * return at once where it yields, or sift_up in runtime/timer.c never swap.
+ * hangs), or tri_waitgroup_add look for waiters whenever the count is 0 (WG-1:
+ * "a_wait_group_may_go...", mostly); let sysmon's look() skip TRI_P_RUNNING ("one
+ * loop kept the other out"), tri_host_sleep return at once where it yields, or
+ * sift_up in runtime/timer.c never swap.
  */
 #include <tricolor/tricolor.h>
 
@@ -113,6 +114,55 @@ TEST(a_wait_group_wakes_all_who_wait)
         tri_waitgroup_wait(&outer);
         EXPECT_EQ(counter, (round + 1) * 100);
     }
+}
+
+static struct tri_waitgroup brief;
+static int asked;
+static int answered;
+
+enum {
+    BRIEF_ROUNDS = 50000
+};
+
+static void
+await_round(const int *what, int round)
+{
+    for (int i = 1; __atomic_load_n(what, __ATOMIC_SEQ_CST) != round; i++)
+        if (i % 1000 == 0)
+            tri_yield();
+}
+
+static void
+finish_each_round(void *unused)
+{
+    (void)unused;
+    for (int round = 1; round <= BRIEF_ROUNDS; round++) {
+        await_round(&asked, round);
+        tri_waitgroup_done(&brief);
+        __atomic_store_n(&answered, round, __ATOMIC_SEQ_CST);
+    }
+    tri_waitgroup_done(&group);
+}
+
+/* It may lie on the stack of who waits for it: nobody looks at it afterwards. */
+TEST(a_wait_group_may_go_as_soon_as_it_was_waited_for)
+{
+    tri_waitgroup_add(&group, 1);
+    tri_go(finish_each_round, NULL);
+    for (int round = 1; round <= BRIEF_ROUNDS; round++) {
+        memset(&brief, 0, sizeof(brief));
+        tri_waitgroup_add(&brief, 1);
+        __atomic_store_n(&asked, round, __ATOMIC_SEQ_CST);
+        uint64_t wait = test_random_below(100);
+        for (volatile uint64_t spin = 0; spin < wait; spin++)
+            ;
+        tri_waitgroup_wait(&brief);
+        memset(&brief, 0xa5, sizeof(brief));
+        await_round(&answered, round);
+        for (size_t i = 0; i < sizeof(brief); i++)
+            EXPECT_EQ(((unsigned char *)&brief)[i], 0xa5);
+    }
+    tri_waitgroup_wait(&group);
 }
 
 /* ---- time ------------------------------------------------------------------- */

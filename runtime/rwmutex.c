@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime/rwmutex.c: many readers or one writer, in turns, as Go's RWMutex.
+ *
+ * One word: the readers, those who wait included, and WRITER.  A reader counts
+ * itself first and looks afterwards: without WRITER it is in.  With it, it
+ * waits, counted; the writer's unlock lets in exactly those who are counted
+ * then, and they go before the next writer.  A writer sets WRITER and waits
+ * until those who were counted before have left.  So each of the four, where
+ * nobody is in its way, is one atomic operation.
+ *
+ * Writers compete among themselves as for a mutex (sync.c): no convoys, and no
+ * starvation, since who has waited for a millisecond is handed WRITER.
+ *
+ *   RW-1  Who is counted while WRITER is clear is in, who is counted while it is
+ *         set waits until it has been cleared or handed on; otherwise a reader
+ *         and a writer are in together.
+ *   RW-2  A writer waits for as many to leave as the word counted at the moment
+ *         it got WRITER; otherwise it goes in too early, or waits for ever.
+ *   RW-3  Who was let in before he stood in the queue finds that in `admitted`;
+ *         otherwise he waits for a wake-up that came already.
+ *   RW-4  QUEUED is set under the bucket's lock before a writer waits for WRITER,
+ *         in the word that unlock changes; otherwise nobody wakes it.
+ *
+ * Not otherwise: readers that take themselves back when they see a writer (they
+ * hold it up, and may do so for ever); a mutex among writers beside the word
+ * (Go's: twice the atomics for each writer).
+ *
+ * Fields, under the bucket's lock but for the word: `leaving`, how many readers
+ * the next writer waits for; `admitted`, how many were let in before they stood in
+ * a queue, or, below 0, how many stand there; the queues `readers` and `writers`;
+ * `next_writer`, which has WRITER and waits for readers to leave.
+ */
+#include "base/check.h"
+#include "base/os.h"
+#include "runtime/bucket.h"
+#include "runtime/sched.h"
+
+#define WRITER  (UINT64_C(1) << 32) /* a writer is in, or is next */
+#define QUEUED  (UINT64_C(1) << 33) /* others stand in `writers` */
+#define READERS UINT64_C(0xffffffff)
+#define SPINS   40
+
+static TRI_ATOMIC(uint64_t) *
+word_of(struct tri_rwmutex *mutex)
+{
+    return tri_atomic_cast(uint64_t, &mutex->word);
+}
+
+/* ---- readers ---------------------------------------------------------------- */
+
+static TRI_NOINLINE void
+rlock_slow(struct tri_rwmutex *mutex)
+{
+    struct tri_waiter self = { .g = tri_local_g() };
+    struct tri_lock *bucket = tri_bucket_lock(mutex);
+    tri_schedpoint();
+    tri_lock(bucket);
+    if (mutex->admitted-- > 0) { /* RW-3; perhaps another's, who then waits */
+        tri_unlock(bucket);
+        return;
+    }
+    tri_waiters_put(&mutex->readers, &self);
+    tri_park_unlock(bucket, "rwmutex read");
+}
+
+TRI_API void
+tri_rwmutex_rlock(struct tri_rwmutex *mutex)
+{
+    tri_check_caller("tri_rwmutex_rlock");
+    tri_schedpoint();
+    /* Acquire pairs with the releases in tri_rwmutex_unlock and unlock_slow. */
+    if (TRI_UNLIKELY((tri_add_acquire(word_of(mutex), 1) & WRITER) != 0))
+        rlock_slow(mutex);
+}
+
+TRI_API bool
+tri_rwmutex_tryrlock(struct tri_rwmutex *mutex)
+{
+    tri_check_caller("tri_rwmutex_tryrlock");
+    tri_schedpoint();
+    /* Relaxed: a look; the CAS decides. */
+    uint64_t word = tri_load_relaxed(word_of(mutex));
+    while ((word & WRITER) == 0) {
+        /* Acquire pairs as in tri_rwmutex_rlock. */
+        if (tri_cas_acquire(word_of(mutex), &word, word + 1))
+            return true;
+    }
+    return false;
+}
+
+/* A writer waits for us, or this is a mistake.  We are not counted any more. */
+static TRI_NOINLINE void
+runlock_slow(struct tri_rwmutex *mutex, uint64_t before)
+{
+    struct tri_lock *bucket = tri_bucket_lock(mutex);
+    struct tri_waiter *writer = NULL;
+    tri_lock(bucket);
+    bool ours = (before & READERS) != 0 && mutex->leaving > 0;
+    if (ours && --mutex->leaving == 0) { /* RW-2 */
+        writer = mutex->next_writer;
+        mutex->next_writer = NULL;
+    }
+    tri_unlock(bucket);
+    if (!ours) {
+        tri_add_relaxed(word_of(mutex), 1); /* relaxed: it ends here */
+        tri_panic("tri_rwmutex_runlock: the mutex at %p is not locked for "
+                  "reading; unlock once for each lock, with the same kind",
+                  (void *)mutex);
+    }
+    tri_waiters_ready(writer);
+}
+
+TRI_API void
+tri_rwmutex_runlock(struct tri_rwmutex *mutex)
+{
+    tri_check_caller("tri_rwmutex_runlock");
+    /* Release pairs with the acquires in take_or_announce and tri_rwmutex_lock:
+     * a writer sees what the readers saw as done. */
+    uint64_t before = tri_sub_release(word_of(mutex), 1);
+    if (TRI_UNLIKELY((before & WRITER) != 0 || (before & READERS) == 0))
+        runlock_slow(mutex, before);
+}
+
+/* ---- writers ---------------------------------------------------------------- */
+
+static bool
+try_lock(struct tri_rwmutex *mutex)
+{
+    /* Relaxed: a look; the CAS decides. */
+    uint64_t word = tri_load_relaxed(word_of(mutex));
+    while ((word & (WRITER | READERS)) == 0) {
+        /* Acquire pairs with the releases of who unlocked. */
+        if (tri_cas_acquire(word_of(mutex), &word, word | WRITER))
+            return true;
+    }
+    return false;
+}
+
+/* Under the bucket's lock: gets WRITER, with *readers to wait for, or says that
+ * somebody wants it (RW-4). */
+static bool
+take_or_announce(struct tri_rwmutex *mutex, uint32_t *readers)
+{
+    /* Relaxed: a look; the CAS decides. */
+    uint64_t word = tri_load_relaxed(word_of(mutex));
+    for (;;) {
+        if ((word & WRITER) == 0) {
+            /* Acquire pairs with the releases of who unlocked. */
+            if (tri_cas_acquire(word_of(mutex), &word, word | WRITER)) {
+                *readers = (uint32_t)(word & READERS);
+                return true;
+            }
+            /* Relaxed: the queue itself is under the bucket's lock. */
+        } else if (tri_cas_relaxed(word_of(mutex), &word, word | QUEUED)) {
+            return false;
+        }
+    }
+}
+
+/* With WRITER and the bucket's lock, which it gives up: in, when those who were
+ * in before have left. */
+static void
+wait_for_readers(struct tri_rwmutex *mutex, struct tri_lock *bucket,
+                 struct tri_waiter *self, uint32_t readers)
+{
+    if (readers == 0) {
+        tri_unlock(bucket);
+        return;
+    }
+    mutex->leaving = readers; /* RW-2 */
+    self->next = NULL;
+    mutex->next_writer = self;
+    /* Those who leave from now on come by the bucket's lock. */
+    tri_park_unlock(bucket, "rwmutex write");
+}
+
+static TRI_NOINLINE void
+lock_slow(struct tri_rwmutex *mutex)
+{
+    struct tri_waiter self = { .g = tri_local_g() };
+    struct tri_lock *bucket = tri_bucket_lock(mutex);
+    uint32_t readers;
+    for (int i = 0; i < SPINS; i++) {
+        if (try_lock(mutex))
+            return;
+        tri_cpu_relax();
+    }
+    for (bool woken = false;; woken = true) {
+        tri_lock(bucket);
+        if (take_or_announce(mutex, &readers)) {
+            wait_for_readers(mutex, bucket, &self, readers);
+            return;
+        }
+        if (woken) {
+            tri_waiters_put_first(&mutex->writers, &self);
+        } else {
+            self.since_ns = tri_os_now_ns();
+            tri_waiters_put(&mutex->writers, &self);
+        }
+        tri_park_unlock(bucket, "rwmutex write");
+        if (self.handed)
+            return;
+    }
+}
+
+TRI_API void
+tri_rwmutex_lock(struct tri_rwmutex *mutex)
+{
+    tri_check_caller("tri_rwmutex_lock");
+    tri_schedpoint();
+    uint64_t word = 0;
+    /* Acquire pairs with the releases of who unlocked. */
+    if (!tri_cas_acquire(word_of(mutex), &word, WRITER))
+        lock_slow(mutex);
+}
+
+TRI_API bool
+tri_rwmutex_trylock(struct tri_rwmutex *mutex)
+{
+    tri_check_caller("tri_rwmutex_trylock");
+    tri_schedpoint();
+    return try_lock(mutex);
+}
+
+/* Somebody waits.  WRITER goes to the first writer if readers go in before him, or
+ * if he has waited long; otherwise he is woken to compete for it. */
+static TRI_NOINLINE void
+unlock_slow(struct tri_rwmutex *mutex)
+{
+    struct tri_lock *bucket = tri_bucket_lock(mutex);
+    tri_lock(bucket);
+    struct tri_waiter *writer = tri_waiters_take(&mutex->writers);
+    uint64_t gone = mutex->writers == NULL ? QUEUED : 0;
+    /* Relaxed: with WRITER set readers only come, and what was done under the
+     * mutex is published by the lock and by who makes them ready. */
+    uint64_t word = tri_load_relaxed(word_of(mutex));
+    bool hand = writer != NULL
+             && ((word & READERS) != 0
+                 || tri_os_now_ns() - writer->since_ns > TRI_STARVING_NS);
+    /* Release pairs with the acquires of who comes next.  RW-1: this is the
+     * moment that says who is let in. */
+    word = tri_and(word_of(mutex), ~(gone | (hand ? 0 : WRITER)));
+    uint32_t readers = (uint32_t)(word & READERS);
+    /* Of those some may not stand in the queue yet (RW-3). */
+    struct tri_waiter *admitted = tri_waiters_take_all(&mutex->readers);
+    mutex->admitted += (int32_t)readers;
+    if (hand) {
+        writer->handed = true;
+        mutex->leaving = readers;
+        if (readers > 0) {
+            mutex->next_writer = writer;
+            writer = NULL;
+        }
+    }
+    tri_unlock(bucket);
+    tri_waiters_ready(admitted);
+    tri_waiters_ready(writer);
+}
+
+TRI_API void
+tri_rwmutex_unlock(struct tri_rwmutex *mutex)
+{
+    tri_check_caller("tri_rwmutex_unlock");
+    uint64_t word = WRITER;
+    /* Release pairs with the acquires of who locks next. */
+    if (tri_cas_release(word_of(mutex), &word, 0))
+        return;
+    if ((word & WRITER) == 0)
+        tri_panic("tri_rwmutex_unlock: the mutex at %p is not locked for "
+                  "writing; unlock once for each lock, with the same kind",
+                  (void *)mutex);
+    unlock_slow(mutex);
+}
