@@ -191,8 +191,20 @@ void tri_timer_init(void);
 void tri_timer_add(struct tri_g *g, int64_t when_ns);
 /* Makes ready whose time has come; the next time, or INT64_MAX. */
 int64_t tri_timer_run(int64_t now_ns);
+/* A time that may be called off. */
+struct tri_timer {
+    size_t place; /* in the heap, from 1, under its lock; 0: not in it */
+    /* Called once, under the heap's lock; may not touch the timer after whoever
+     * owns it can go on. */
+    void (*fire)(struct tri_timer *timer);
+};
+void tri_timer_set(struct tri_timer *timer, int64_t when_ns);
+/* It has fired, or will not. */
+void tri_timer_cancel(struct tri_timer *timer);
 void tri_sysmon_loop(struct tri_m *m);
 void tri_sysmon_poke(void);
+/* There is something to do at when_ns. */
+void tri_sysmon_poke_before(int64_t when_ns);
 bool tri_world_stopped(void);
 int tri_world_set_procs(int procs);
 /* The collector's pauses: until all stood, and from the asking to the start. */

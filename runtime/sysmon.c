@@ -150,6 +150,14 @@ tri_sysmon_poke(void)
         tri_futex_wake(&tri_sched.monitor_word, 1);
 }
 
+void
+tri_sysmon_poke_before(int64_t when_ns)
+{
+    /* It never sleeps longer than that, and looks at the timers before. */
+    if (when_ns - tri_os_now_ns() < IDLE_NS_MAX)
+        tri_sysmon_poke();
+}
+
 /* Nobody has a P, and nobody waits for one. */
 static bool
 all_idle(void)
