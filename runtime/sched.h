@@ -104,6 +104,10 @@ void tri_sched_switch(enum tri_g_state to,
 void tri_sched_put(struct tri_g *g, bool next);
 void tri_sched_put_global(struct tri_g *g);
 void tri_sched_put_global_locked(struct tri_g *g);
+/* Runnable ones, by `link`.  The caller runs the first itself, if it has a P. */
+void tri_sched_put_list(struct tri_g *first);
+/* The calling thread, a scheduler without a P, takes an idle one if it can. */
+bool tri_m_take_idle_p(struct tri_m *m);
 void tri_m_sleep_idle(struct tri_m *m);
 struct tri_m *tri_m_take_wanting_locked(void);
 /* Work became visible: sees to it that somebody comes (SCHED-2). */
