@@ -19,9 +19,6 @@
  *   FORK-3  A main goroutine that returns in the child ends the process with its
  *           result; otherwise nobody does: the thread that waits in tri_main is
  *           not there.
- *   FORK-4  The child closes the poller's epoll descriptor: the description behind
- *           it is the parent's; otherwise a child that lives long keeps it, with
- *           whatever is registered there, and its number.
  *
  * vfork, posix_spawn and a bare clone do not come by here; their children run on
  * the parent's memory, or do no more than exec.
@@ -40,7 +37,7 @@ in_child(void)
     local->cache = &tri_cache_none;
     local->g = NULL;
     local->m = NULL;
-    tri_poll_in_child();
+    tri_poll_in_child(); /* POLL-8 */
     tri_panic_instead("this process was forked from a running runtime, whose "
                       "threads it does not have; exec or _exit in the child, "
                       "or fork before the runtime starts");

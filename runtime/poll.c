@@ -149,7 +149,7 @@ tri_poll_watch(int64_t now_ns)
         tri_poll_now();
 }
 
-/* FORK-4.  Nothing is registered from here, and the parent's is untouched. */
+/* POLL-8.  Nothing is registered from here, and the parent's is untouched. */
 void
 tri_poll_in_child(void)
 {

@@ -25,6 +25,9 @@
  *   POLL-7  With a P only calls are made that cannot wait; all others lie in a
  *           blocking section, also after epoll said "ready": somebody else may
  *           have been quicker; otherwise a P sleeps in a system call.
+ *   POLL-8  The child of a fork closes its epoll descriptor: the description behind
+ *           it is the parent's; otherwise a child that lives long keeps that, with
+ *           all that is registered there.
  */
 #ifndef TRI_RUNTIME_POLL_H
 #define TRI_RUNTIME_POLL_H

@@ -3,7 +3,7 @@
  * tests/unit/rt_poll_process.c: waiting for files beside everything else: busy Ps,
  * blocking calls, attached threads, forks, signals, deadlocks, idle time.
  * To see it fail:
- *   FORK-4  leave tri_poll_in_child out of in_child in fork.c;
+ *   POLL-8  leave tri_poll_in_child out of in_child in fork.c;
  *   T-013   let tri_poll_watch not poll where no P is idle (a loop has the only P);
  *   T-014   leave `waiting` out of all_quiet in deadlock.c (the program dies).
  */
