@@ -3,9 +3,10 @@
  * runtime/deadlock.c: "all goroutines are asleep".
  *
  * Said only when it is certain: under tri_main, all Ps idle for two looks on
- * end, nothing queued, no timer, no thread in a blocking call or wanting a P,
- * and no thread in the process but ours, since any other may attach and wake
- * somebody.  (The tracer's own threads, named "...-ust", do not.)
+ * end, nothing queued, no timer, no thread in a blocking call or wanting a P, no
+ * goroutine that waits for a file (T-014: what comes from outside the process may
+ * wake it), and no thread in the process but ours, since any other may attach and
+ * wake somebody.  (The tracer's own threads, named "...-ust", do not.)
  */
 #include "runtime/deadlock.h"
 #include "runtime/dump.h"
@@ -17,6 +18,7 @@
 #include "base/os.h"
 #include "base/syscall.h"
 #include "gc/gc.h"
+#include "runtime/poll.h"
 #include "runtime/sched.h"
 
 #include <stdlib.h>
@@ -80,7 +82,7 @@ all_quiet(void)
         || tri_load(&tri_sched.want_count) != 0
         || tri_load(&tri_sched.births) != 0
         || tri_load(&tri_sched.next_timer_ns) != INT64_MAX
-        || tri_gc_phase() != TRI_GC_OFF)
+        || tri_load(&tri_poll.waiting) != 0 || tri_gc_phase() != TRI_GC_OFF)
         return false;
     for (uint32_t i = 0; i < tri_m_count(); i++) {
         struct tri_m *m = tri_m_at(i);

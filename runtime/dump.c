@@ -27,6 +27,7 @@
 #include "base/syscall.h"
 #include "gc/gc.h"
 #include "runtime/sched.h"
+#include "runtime/signal.h"
 
 #define FRAMES_MAX 24
 #define GROUPS_MAX 4096u

@@ -29,7 +29,6 @@
 #ifndef TRI_RUNTIME_M_H
 #define TRI_RUNTIME_M_H
 
-#include <signal.h>
 #include <ucontext.h>
 
 #include "base/atomic.h"
@@ -183,10 +182,6 @@ void tri_straggler_given_up(struct tri_m *m);
 /* ---- runtime/signal.c ----------------------------------------------------- */
 
 void tri_signal_init(void);
-/* A handler that runs at once, on the alternate stack, all signals blocked (SIG-1,
- * SIG-2).  It is not instrumented and calls nothing that is. */
-void tri_signal_install(int number, void (*handler)(int number, siginfo_t *info,
-                                                    void *context));
 /* The alternate stack of the calling thread; the stop signal unblocked. */
 void tri_signal_thread_start(struct tri_m *m);
 void tri_signal_thread_end(struct tri_m *m);

@@ -9,11 +9,12 @@
  *   3. a mark worker the collector wants here
  *   4. every 61st time the global queue, so that it never starves
  *   5. runnext, the local queue, the global queue
- *   6. a thread that wants a P
- *   7. others' queues, if not too many steal already (spinning)
- *   8. a mark worker with nothing better to do
+ *   6. files that are ready, if goroutines wait for some (poll.h)
+ *   7. a thread that wants a P
+ *   8. others' queues, if not too many steal already (spinning)
+ *   9. a mark worker with nothing better to do
  * Then the P goes idle, every source is looked at once more (SCHED-2), and the
- * M sleeps.
+ * M sleeps; one of them in epoll_wait.
  *
  * Relaxed: an M's `p` and `g` and the `m` of those two are written by its own
  * thread, or by who took the P away from it while it was stopped or under the
@@ -31,6 +32,7 @@
 #include "base/persist.h"
 #include "base/sanitize.h"
 #include "gc/gc.h"
+#include "runtime/poll.h"
 #include "trace/trace.h"
 
 #define RUNNEXT_LIMIT 16u /* decisions before the queue goes before runnext */
@@ -341,7 +343,9 @@ work_anywhere(uint64_t calls_before)
 void
 tri_p_hand_off(struct tri_p *p)
 {
-    bool work = p_has_work(p) || timer_due() || tri_gc_phase() == TRI_GC_MARK;
+    /* POLL-5: nobody else may come by to poll. */
+    bool work = p_has_work(p) || timer_due() || tri_gc_phase() == TRI_GC_MARK
+             || tri_poll_unattended();
     bool idle = false;
     uint64_t calls = tri_load(&worker_calls);
     struct tri_m *m = NULL;
@@ -471,6 +475,22 @@ tri_sched_put(struct tri_g *g, bool next)
     else
         put_local(p, g, next);
     tri_sched_wake();
+}
+
+void
+tri_sched_put_list(struct tri_g *first)
+{
+    struct tri_p *p = tri_current_p();
+    struct tri_g *next;
+    for (struct tri_g *g = first; g != NULL; g = next) {
+        next = g->link;
+        if (p == NULL)
+            tri_sched_put_global(g);
+        else
+            put_local(p, g, g == first);
+        if (p == NULL || g != first)
+            tri_sched_wake();
+    }
 }
 
 /*
@@ -649,6 +669,21 @@ run_worker(struct tri_m *m, struct tri_p *p, bool idle)
     return true;
 }
 
+bool
+tri_m_take_idle_p(struct tri_m *m)
+{
+    tri_lock(&tri_sched.lock);
+    struct tri_p *p = tri_p_take_idle_locked();
+    if (p != NULL)
+        tri_p_install(p, m);
+    tri_unlock(&tri_sched.lock);
+    if (p == NULL)
+        return false;
+    tri_p_arrived(p);
+    tri_p_point_cache(p);
+    return true;
+}
+
 /* Nothing found: gives the P up; true: something turned up, look again. */
 static bool
 go_idle(struct tri_m *m, uint64_t calls_before)
@@ -667,17 +702,8 @@ go_idle(struct tri_m *m, uint64_t calls_before)
     }
     /* SCHED-2: whoever made work visible before our P was idle, and saw us
      * spin, relied on us. */
-    if (!work_anywhere(calls_before))
+    if (!work_anywhere(calls_before) || !tri_m_take_idle_p(m))
         return false;
-    tri_lock(&tri_sched.lock);
-    struct tri_p *p = tri_p_take_idle_locked();
-    if (p != NULL)
-        tri_p_install(p, m);
-    tri_unlock(&tri_sched.lock);
-    if (p == NULL)
-        return false;
-    tri_p_arrived(p);
-    tri_p_point_cache(p);
     m->spinning = 1;
     tri_add(&tri_sched.spinning, 1);
     return true;
@@ -712,6 +738,8 @@ find_work(struct tri_m *m, struct tri_p *p)
         g = take_local(p);
     if (g == NULL)
         g = take_global(p, BATCH);
+    if (g == NULL && tri_poll_unattended() && tri_poll_now())
+        g = take_local(p);
     if (g != NULL) {
         p->queue_turn = 0;
         return g;
@@ -730,7 +758,7 @@ find_work(struct tri_m *m, struct tri_p *p)
     }
     if (run_worker(m, p, true))
         return NULL;
-    if (!go_idle(m, calls))
+    if (!go_idle(m, calls) && !tri_poll_rest(m))
         sleep_idle(m);
     return NULL;
 }

@@ -105,6 +105,10 @@ TRI_NORETURN void tri_sched_loop(struct tri_m *m);
 void tri_sched_put(struct tri_g *g, bool next);
 void tri_sched_put_global(struct tri_g *g);
 void tri_sched_put_global_locked(struct tri_g *g);
+/* Runnable ones, by `link`.  The caller runs the first itself, if it has a P. */
+void tri_sched_put_list(struct tri_g *first);
+/* The calling thread, a scheduler without a P, takes an idle one if it can. */
+bool tri_m_take_idle_p(struct tri_m *m);
 void tri_m_sleep_idle(struct tri_m *m);
 struct tri_m *tri_m_take_wanting_locked(void);
 /* Work became visible: sees to it that somebody comes (SCHED-2). */
@@ -215,8 +219,20 @@ void tri_timer_init(void);
 void tri_timer_add(struct tri_g *g, int64_t when_ns);
 /* Makes ready whose time has come; the next time, or INT64_MAX. */
 int64_t tri_timer_run(int64_t now_ns);
+/* A time that may be called off. */
+struct tri_timer {
+    size_t place; /* in the heap, from 1, under its lock; 0: not in it */
+    /* Called once, under the heap's lock; may not touch the timer after whoever
+     * owns it can go on. */
+    void (*fire)(struct tri_timer *timer);
+};
+void tri_timer_set(struct tri_timer *timer, int64_t when_ns);
+/* It has fired, or will not. */
+void tri_timer_cancel(struct tri_timer *timer);
 void tri_sysmon_loop(struct tri_m *m);
 void tri_sysmon_poke(void);
+/* There is something to do at when_ns. */
+void tri_sysmon_poke_before(int64_t when_ns);
 bool tri_world_stopped(void);
 int tri_world_set_procs(int procs);
 /* The collector's pauses: until all stood, and from the asking to the start. */

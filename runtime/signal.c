@@ -35,6 +35,7 @@
 #include "base/os.h"
 #include "base/syscall.h"
 #include "runtime/sched.h"
+#include "runtime/signal.h"
 
 #define STOP_SIGNAL     SIGURG
 #define ALT_STACK_BYTES ((size_t)64 << 10)

@@ -7,7 +7,7 @@
  *   - takes the P of a thread that hogs it for 10 ms while others could use
  *     it: stops the thread in place and gives the P away; the goroutine goes
  *     on, on its thread, once it is given a P again;
- *   - runs timers that nobody else looks at;
+ *   - runs timers that nobody else looks at, and polls files that nobody polls;
  *   - calls the collector's tick; finds deadlocks; trims free stacks.
  *
  * Relaxed: the number of Ps changes in a stopped world, and so not beside us;
@@ -27,6 +27,7 @@
 #include "gc/gc.h"
 #include "runtime/deadlock.h"
 #include "runtime/dump.h"
+#include "runtime/poll.h"
 #include "runtime/sched.h"
 #include "trace/trace.h"
 
@@ -151,6 +152,14 @@ tri_sysmon_poke(void)
         tri_futex_wake(&tri_sched.monitor_word, 1);
 }
 
+void
+tri_sysmon_poke_before(int64_t when_ns)
+{
+    /* It never sleeps longer than that, and looks at the timers before. */
+    if (when_ns - tri_os_now_ns() < IDLE_NS_MAX)
+        tri_sysmon_poke();
+}
+
 /* Nobody has a P, and nobody waits for one. */
 static bool
 all_idle(void)
@@ -197,6 +206,7 @@ tri_sysmon_loop(struct tri_m *m)
         if (tri_load(&tri_sched.next_timer_ns) <= now)
             tri_timer_run(now);
         bool did = look(now);
+        tri_poll_watch(now);
         quiet = did ? 0 : quiet + 1;
         if (did)
             look_ns = LOOK_NS;

@@ -5,6 +5,13 @@
  * and the clock only if there is a timer); sysmon sleeps no longer than that,
  * so a timer fires although every P is busy or idle.
  *
+ * A wait that may end before its time is a tri_timer, in its owner's hands, and
+ * knows its place in the heap, so that it can be taken out again.
+ *
+ *   TIMER-1  A tri_timer fires under the heap's lock, and tri_timer_cancel takes
+ *            that lock; so whoever has cancelled may drop it.  Otherwise it fires
+ *            into a frame that is gone.
+ *
  * Not otherwise: one heap per P scales better with many short sleeps, but needs
  * stealing of timers; sleeping goroutines were never what a profile showed.
  */
@@ -17,8 +24,9 @@
 
 struct timer {
     int64_t when_ns;
-    uint64_t order; /* equal times: first come */
-    struct tri_g *g;
+    uint64_t order;          /* equal times: first come */
+    struct tri_g *g;         /* is made ready; or, if NULL: */
+    struct tri_timer *owner; /* is told */
 };
 
 /* All under the lock. */
@@ -58,6 +66,14 @@ grow(void)
 }
 
 static void
+put(size_t at, struct timer entry)
+{
+    timers.heap[at] = entry;
+    if (entry.owner != NULL)
+        entry.owner->place = at + 1;
+}
+
+static void
 sift_up(size_t at)
 {
     struct timer moving = timers.heap[at];
@@ -65,10 +81,10 @@ sift_up(size_t at)
         size_t parent = (at - 1) / ARITY;
         if (!before(&moving, &timers.heap[parent]))
             break;
-        timers.heap[at] = timers.heap[parent];
+        put(at, timers.heap[parent]);
         at = parent;
     }
-    timers.heap[at] = moving;
+    put(at, moving);
 }
 
 static void
@@ -85,10 +101,10 @@ sift_down(size_t at)
                 best = i;
         if (!before(&timers.heap[best], &moving))
             break;
-        timers.heap[at] = timers.heap[best];
+        put(at, timers.heap[best]);
         at = best;
     }
-    timers.heap[at] = moving;
+    put(at, moving);
 }
 
 static int64_t
@@ -100,19 +116,58 @@ publish_next(void)
     return next;
 }
 
-void
-tri_timer_add(struct tri_g *g, int64_t when_ns)
+static void
+add(struct timer entry)
 {
     tri_lock(&timers.lock);
     if (timers.count == timers.slots)
         grow();
-    timers.heap[timers.count++] =
-        (struct timer){ .when_ns = when_ns, .order = timers.order++, .g = g };
+    entry.order = timers.order++;
+    timers.heap[timers.count++] = entry;
     sift_up(timers.count - 1);
-    bool first = publish_next() == when_ns;
+    bool first = publish_next() == entry.when_ns;
     tri_unlock(&timers.lock);
     if (first)
-        tri_sysmon_poke();
+        tri_sysmon_poke_before(entry.when_ns);
+}
+
+void
+tri_timer_add(struct tri_g *g, int64_t when_ns)
+{
+    add((struct timer){ .when_ns = when_ns, .g = g });
+}
+
+void
+tri_timer_set(struct tri_timer *timer, int64_t when_ns)
+{
+    add((struct timer){ .when_ns = when_ns, .owner = timer });
+}
+
+/* Under the lock. */
+static struct timer
+take_out(size_t at)
+{
+    struct timer taken = timers.heap[at];
+    struct timer last = timers.heap[--timers.count];
+    if (taken.owner != NULL)
+        taken.owner->place = 0;
+    if (at < timers.count) {
+        put(at, last);
+        sift_up(at);
+        sift_down(at);
+    }
+    return taken;
+}
+
+void
+tri_timer_cancel(struct tri_timer *timer)
+{
+    tri_lock(&timers.lock);
+    if (timer->place != 0) {
+        take_out(timer->place - 1);
+        publish_next();
+    }
+    tri_unlock(&timers.lock);
 }
 
 int64_t
@@ -121,11 +176,11 @@ tri_timer_run(int64_t now_ns)
     tri_enter();
     tri_lock(&timers.lock);
     while (timers.count > 0 && timers.heap[0].when_ns <= now_ns) {
-        struct tri_g *g = timers.heap[0].g;
-        timers.heap[0] = timers.heap[--timers.count];
-        if (timers.count > 0)
-            sift_down(0);
-        tri_ready(g);
+        struct timer due = take_out(0);
+        if (due.owner != NULL)
+            due.owner->fire(due.owner);
+        else
+            tri_ready(due.g);
     }
     int64_t next = publish_next();
     tri_unlock(&timers.lock);

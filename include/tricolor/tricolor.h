@@ -55,6 +55,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/types.h>
 
 #include <tricolor/impl/local.h>
 #include <tricolor/version.h>
@@ -323,6 +325,52 @@ TRI_API void tri_blocking_end(void);
  * 0, -ENOMEM, -EALREADY, -ENXIO before tri_init.  Attach may wait for a P. */
 TRI_API int tri_thread_attach(void);
 TRI_API void tri_thread_detach(void);
+
+/* ---- files ----------------------------------------------------------------- */
+/*
+ * Calls that wait for a pipe, a socket or the like: the goroutine waits, its
+ * thread goes on with others.  All return -errno where the system's call would
+ * return -1; errno is untouched, and a signal does not end them (no -EINTR).
+ * All may switch.  The descriptor may be in blocking mode or not: they wait in
+ * both, and never change the mode, which other processes may share.  SO_RCVTIMEO
+ * and SO_SNDTIMEO do not count: tri_fd_wait has a time limit.
+ *
+ * A buffer may be a heap object without pointers, and stays alive during the
+ * call; an object with pointers may not be read into.
+ *
+ * In a blocking section instead, with a thread to itself, waits who uses: a
+ * regular file that is not cached, or written to; a device that can only be waited
+ * for (the goroutine waits until it is ready, then the thread reads); tri_connect
+ * and tri_accept on a socket in blocking mode (tri_accept likewise waits first);
+ * anything while no epoll descriptor can be had.  No goroutine is held up by that.
+ *
+ * Goroutines that wait here are no deadlock.  Go: internal/poll, on netpoll.
+ */
+
+/* As read(2).  Go: (*poll.FD).Read. */
+TRI_API ssize_t tri_read(int fd, void *buffer, size_t bytes);
+/* As write(2) on a descriptor in blocking mode: all of it; less only if an error
+ * came in between, which the next call tells.  SIGPIPE comes as there.
+ * Go: (*poll.FD).Write. */
+TRI_API ssize_t tri_write(int fd, const void *buffer, size_t bytes);
+/* As accept(2); the new descriptor is closed on exec.  A connection that ended
+ * before it was accepted is passed over. */
+TRI_API int tri_accept(int fd, struct sockaddr *address, socklen_t *bytes);
+/* As connect(2).  Make the socket with SOCK_NONBLOCK, or a thread waits. */
+TRI_API int tri_connect(int fd, const struct sockaddr *address,
+                        socklen_t bytes);
+/* As poll(2) of one descriptor: waits for POLLIN, POLLOUT, POLLPRI or POLLRDHUP,
+ * at most timeout_ns (< 0: for ever).  What it is ready for, POLLERR and POLLHUP
+ * included; 0: not in time; -EBADF.  Somebody else may use it up meanwhile. */
+TRI_API int tri_fd_wait(int fd, int events, int64_t timeout_ns);
+/*
+ * As close(2), and who waits for fd in a call of this section returns with -EBADF,
+ * but for those in a blocking section, whom the system does not wake.
+ * Close with it what others may be waiting for: after close(2) alone they wait on,
+ * until the number is used again, and get their -EBADF then.  A file of the same
+ * number that comes later never wakes them otherwise.
+ */
+TRI_API int tri_close(int fd);
 
 /* ---- channels and synchronisation ---------------------------------------- */
 /*

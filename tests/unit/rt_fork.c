@@ -161,6 +161,37 @@ call_root_add(void)
     (void)tri_root_add(range, sizeof(range));
 }
 
+static void
+call_read(void)
+{
+    char byte;
+    (void)tri_read(0, &byte, 1);
+}
+
+static void
+call_write(void)
+{
+    (void)tri_write(1, "", 0);
+}
+
+static void
+call_fd_wait(void)
+{
+    (void)tri_fd_wait(0, 1, 0);
+}
+
+static void
+call_accept(void)
+{
+    (void)tri_accept(0, NULL, NULL);
+}
+
+static void
+call_close(void)
+{
+    (void)tri_close(0);
+}
+
 static const struct {
     void (*call)(void);
     const char *name;
@@ -176,6 +207,11 @@ static const struct {
     { call_mutex_lock, "tri_mutex_lock: " },
     { call_waitgroup_wait, "tri_waitgroup_wait: " },
     { call_sleep, "tri_sleep: " },
+    { call_read, "tri_read: " },
+    { call_write, "tri_write: " },
+    { call_fd_wait, "tri_fd_wait: " },
+    { call_accept, "tri_accept: " },
+    { call_close, "tri_close: " },
     { call_drain, "tri_cleanup_drain: " },
     { call_add_cleanup, "tri_add_cleanup: " },
     { call_cleanup_stop, "tri_cleanup_stop: " },

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime/poll_socket.c: accept and connect.  Go: internal/poll, fd_unix.go, and
+ * net, fd_unix.go.
+ *
+ * Neither can be asked not to wait for one call alone.  A socket in non-blocking
+ * mode is tried first, then waited for.  One in blocking mode: tri_accept waits
+ * until it is ready and then calls in a blocking section, since another process may
+ * take the connection first; tri_connect calls there at once.
+ *
+ * Of this process's goroutines each looks again and accepts in its turn: one that
+ * lost a race would sleep in accept(2), where closing the listener does not wake it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/syscall.h"
+#include "runtime/poll.h"
+#include "runtime/sched.h"
+
+/* Whether accept(2) would wait: the socket listens and is in blocking mode.  What
+ * does not listen it refuses at once. */
+static int
+accept_waits(int fd)
+{
+    int listens = 0;
+    socklen_t bytes = sizeof(listens);
+    long status =
+        tri_syscall6(SYS_getsockopt, fd, SOL_SOCKET, SO_ACCEPTCONN,
+                     (long)(uintptr_t)&listens, (long)(uintptr_t)&bytes, 0);
+    if (status < 0)
+        return (int)status;
+    long flags = tri_syscall3(SYS_fcntl, fd, F_GETFL, 0);
+    if (flags < 0)
+        return (int)flags;
+    return listens != 0 && (flags & O_NONBLOCK) == 0;
+}
+
+static int
+accept_in_section(int fd, struct sockaddr *address, socklen_t *bytes)
+{
+    tri_blocking_begin();
+    long got = tri_syscall6(SYS_accept4, fd, (long)(uintptr_t)address,
+                            (long)(uintptr_t)bytes, SOCK_CLOEXEC, 0, 0);
+    tri_blocking_end();
+    return (int)got;
+}
+
+/* In blocking mode; it was ready. */
+static int
+accept_in_turn(int fd, struct sockaddr *address, socklen_t *bytes)
+{
+    struct tri_mutex *turn = tri_poll_turn(fd);
+    if (turn != NULL)
+        tri_mutex_lock(turn);
+    int got = tri_ask(fd, EPOLLIN, 0);
+    if (got > 0)
+        got = accept_in_section(fd, address, bytes);
+    else if (got == 0)
+        got = -EAGAIN;
+    if (turn != NULL)
+        tri_mutex_unlock(turn);
+    return got;
+}
+
+TRI_API int
+tri_accept(int fd, struct sockaddr *address, socklen_t *bytes)
+{
+    tri_check_caller("tri_accept");
+    tri_schedpoint();
+    int waits = accept_waits(fd);
+    if (waits < 0)
+        return waits;
+    for (bool wait = waits > 0;; wait = true) {
+        int got = wait ? tri_await_ready(fd, EPOLLIN, TRI_POLL_FOREVER) : 0;
+        if (got < 0)
+            return got;
+        got = waits > 0 ? accept_in_turn(fd, address, bytes)
+                        : accept_in_section(fd, address, bytes);
+        if (got >= 0)
+            tri_poll_note_socket(got, true);
+        if (got != -EAGAIN && got != -EINTR && got != -ECONNABORTED)
+            return got;
+    }
+}
+
+/* Begun, and goes on by itself.  It is over when the socket can be written to, or
+ * has an error; and then it may still be a wake-up too many. */
+static int
+await_connection(int fd)
+{
+    for (;;) {
+        int ready = tri_await(fd, EPOLLOUT, TRI_POLL_FOREVER);
+        if (ready < 0)
+            return ready;
+        int error = 0;
+        socklen_t bytes = sizeof(error);
+        long status =
+            tri_syscall6(SYS_getsockopt, fd, SOL_SOCKET, SO_ERROR,
+                         (long)(uintptr_t)&error, (long)(uintptr_t)&bytes, 0);
+        if (status < 0)
+            return (int)status;
+        if (error != 0)
+            return -error;
+        struct sockaddr_storage peer;
+        bytes = sizeof(peer);
+        status = tri_syscall3(SYS_getpeername, fd, (long)(uintptr_t)&peer,
+                              (long)(uintptr_t)&bytes);
+        if (status != -ENOTCONN)
+            return (int)status;
+    }
+}
+
+TRI_API int
+tri_connect(int fd, const struct sockaddr *address, socklen_t bytes)
+{
+    tri_check_caller("tri_connect");
+    tri_schedpoint();
+    tri_blocking_begin();
+    long status =
+        tri_syscall3(SYS_connect, fd, (long)(uintptr_t)address, (long)bytes);
+    tri_blocking_end();
+    /* After a signal it goes on, too. */
+    if (status != -EINPROGRESS && status != -EINTR)
+        return (int)status;
+    return await_connection(fd);
+}

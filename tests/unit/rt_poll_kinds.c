@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/unit/rt_poll_kinds.c: files that are neither pipes nor sockets.
+ * To see it fail:
+ *   POLL-7  leave the blocking section out of call_and_wait in poll_io.c (the one P
+ *           sleeps, and has to be taken from it);
+ *   the rest of a file that is cached in part: leave it out of try_vector.
+ */
+#include <tricolor/tricolor.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "runtime/sched.h"
+#include "tests/support/collect.h"
+#include "tests/support/test.h"
+
+static struct tri_waitgroup group;
+
+TEST(a_regular_file_is_read_and_written_whole)
+{
+    char name[] = "/tmp/rt_poll.XXXXXX";
+    static char text[100000], back[200000];
+    int fd = mkstemp(name);
+    EXPECT(fd >= 0);
+    unlink(name);
+    memset(text, 'x', sizeof(text));
+    EXPECT_EQ(tri_write(fd, text, sizeof(text)), sizeof(text));
+    EXPECT_EQ(tri_fd_wait(fd, POLLIN | POLLOUT, -1), POLLIN | POLLOUT);
+    EXPECT_EQ(lseek(fd, 0, SEEK_SET), 0);
+    EXPECT_EQ(tri_read(fd, back, sizeof(back)), sizeof(text));
+    EXPECT_EQ(memcmp(text, back, sizeof(text)), 0);
+    EXPECT_EQ(tri_read(fd, back, sizeof(back)), 0);
+    EXPECT_EQ(tri_close(fd), 0);
+}
+
+TEST(a_file_that_is_cached_in_part_is_read_whole)
+{
+    enum {
+        BYTES = 4 << 20
+    };
+    char name[] = "/var/tmp/rt_poll.XXXXXX";
+    int fd = mkstemp(name);
+    EXPECT(fd >= 0);
+    unlink(name);
+    char *text = tri_alloc_noscan(BYTES);
+    memset(text, 'x', BYTES);
+    EXPECT_EQ(tri_write(fd, text, BYTES), BYTES);
+    fsync(fd);
+    for (off_t cached = 0; cached <= 40960; cached += 40960) {
+        posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+        if (cached > 0)
+            EXPECT_EQ(pread(fd, text, (size_t)cached, 0), cached);
+        EXPECT_EQ(lseek(fd, 0, SEEK_SET), 0);
+        EXPECT_EQ(tri_read(fd, text, BYTES), BYTES);
+    }
+    EXPECT_EQ(tri_close(fd), 0);
+}
+
+static void
+read_number(void *arg)
+{
+    uint64_t number = 0;
+    ssize_t got = tri_read(*(int *)arg, &number, sizeof(number));
+    EXPECT_EQ(got, sizeof(number));
+    EXPECT_EQ(number, 5);
+    tri_waitgroup_done(&group);
+}
+
+/* It has a position, and no end: epoll knows better. */
+TEST(an_event_descriptor_is_waited_for)
+{
+    uint64_t five = 5;
+    int fd = eventfd(0, 0);
+    tri_waitgroup_add(&group, 1);
+    tri_go(read_number, &fd);
+    tri_sleep(2000000);
+    EXPECT_EQ(tri_write(fd, &five, sizeof(five)), sizeof(five));
+    tri_waitgroup_wait(&group);
+    EXPECT_EQ(tri_close(fd), 0);
+}
+
+static int terminal;
+static TRI_ATOMIC(int) lines;
+
+static void
+read_line(void *arg)
+{
+    char line[100];
+    (void)arg;
+    EXPECT(tri_read(terminal, line, sizeof(line)) > 0);
+    tri_add(&lines, 1);
+    tri_waitgroup_done(&group);
+}
+
+static void
+spin(int64_t ns)
+{
+    int64_t end = test_now_ns() + ns;
+    while (test_now_ns() < end)
+        ;
+}
+
+/* Pseudo terminals have no RWF_NOWAIT.  The reader is woken, and before it has the
+ * only P somebody else takes its line: it sleeps in read(2) until the next.  True:
+ * nobody had to be stopped for his P meanwhile. */
+static bool
+take_its_line(int other)
+{
+    char line[100];
+    tri_store(&lines, 0);
+    tri_waitgroup_add(&group, 1);
+    tri_go(read_line, NULL);
+    tri_sleep(20000000);
+    EXPECT_EQ(write(other, "line\n", 5), 5);
+    spin(5000000);
+    EXPECT(read(terminal, line, sizeof(line)) > 0);
+    uint64_t before = tri_load(&tri_sched.switches);
+    tri_sleep(5000000);
+    for (int i = 0; i < 10; i++)
+        tri_sleep(5000000);
+    EXPECT_EQ(tri_load(&lines), 0);
+    uint64_t after = tri_load(&tri_sched.switches);
+    EXPECT_EQ(write(other, "line\n", 5), 5);
+    tri_waitgroup_wait(&group);
+    return after == before;
+}
+
+/* A machine with much else to do may stop any goroutine for 10 ms: it may try
+ * again. */
+TEST(what_cannot_be_tried_is_waited_for_without_a_p)
+{
+    enum {
+        TRIES = 5
+    };
+    terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    if (terminal < 0 || grantpt(terminal) != 0 || unlockpt(terminal) != 0) {
+        test_skip("no pseudo terminals here");
+        return;
+    }
+    int other = open(ptsname(terminal), O_RDWR | O_NOCTTY);
+    EXPECT(other >= 0);
+    int procs = tri_set_procs(1);
+    bool good = false;
+    for (int try = 0; try < TRIES && !good; try++)
+        good = take_its_line(other);
+    EXPECT(good);
+    tri_set_procs(procs);
+    EXPECT_EQ(tri_close(terminal), 0);
+    EXPECT_EQ(tri_close(other), 0);
+}
+
+RUNTIME_TEST_MAIN
