@@ -17,13 +17,13 @@
  *        words between are lost.
  *   G-2  RUNNING is entered only by a CAS from RUNNABLE without SCAN;
  *        otherwise a stack changes under its scanner.
+ *   G-3  G structs are type-stable and stay in the table for ever; a dead one
+ *        is reused under a new id; otherwise a scanner, which has its index,
+ *        reads something else.
  *   G-4  SCAN is set and taken away within one phase of marking, and the phase is
  *        constant in a critical section (PHASE-1): with the collector off, who
  *        owns the next step of a goroutine just writes its state; otherwise that
  *        write takes a scanner's bit away.
- *   G-3  G structs are type-stable and stay in the table for ever; a dead one
- *        is reused under a new id; otherwise a scanner, which has its index,
- *        reads something else.
  */
 #ifndef TRI_RUNTIME_G_H
 #define TRI_RUNTIME_G_H

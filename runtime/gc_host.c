@@ -127,6 +127,8 @@ tri_host_stack_scan(size_t i, scan_fn scan, void *arg)
 {
     struct tri_g *g = tri_g_at(i);
     uint32_t state = tri_load(&g->state);
+    TRI_DCHECK(tri_gc_active() || tri_world_stopped(),
+               "G-4: a stack is scanned with the collector off");
     if (state == TRI_G_DEAD)
         return true;
     struct tri_m *m = g->bound != NULL ? g->bound : tri_load(&g->m);
