@@ -107,6 +107,8 @@ static bool
 scan_on_thread(struct tri_m *m, struct tri_g *g, scan_fn scan, void *arg)
 {
     if (m == tri_local_m()) {
+        if (g->bound != NULL)
+            tri_thread_data_scan(&m->data, scan, arg);
         scan_dead_part(g, scan_self(m, g, scan, arg), scan, arg);
         return true;
     }
@@ -115,8 +117,11 @@ scan_on_thread(struct tri_m *m, struct tri_g *g, scan_fn scan, void *arg)
     if (mine && !tri_m_stop_one(m))
         return false;
     bool there = tri_load(&g->m) == m && tri_load(&m->g) == g;
-    if (there)
+    if (there) {
+        if (g->bound != NULL)
+            tri_thread_data_scan(&m->data, scan, arg);
         scan_dead_part(g, tri_signal_scan(m, g, scan, arg), scan, arg);
+    }
     if (mine)
         tri_m_release(m);
     return there;

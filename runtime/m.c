@@ -102,14 +102,20 @@ tri_m_new(void)
 }
 
 void
-tri_m_free(struct tri_m *m)
+tri_m_unborn(struct tri_m *m)
 {
     tri_store(&m->in_use, 0);
-    tri_sub(&all.threads, 1);
     tri_lock(&tri_sched.lock);
     m->link = all.unused;
     all.unused = m;
     tri_unlock(&tri_sched.lock);
+}
+
+void
+tri_m_free(struct tri_m *m)
+{
+    tri_sub(&all.threads, 1);
+    tri_m_unborn(m);
 }
 
 void

@@ -34,6 +34,7 @@
 #include "base/atomic.h"
 #include "base/sanitize.h"
 #include "runtime/context.h"
+#include "runtime/thread_data.h"
 
 enum tri_m_state {
     TRI_M_RUN,
@@ -80,16 +81,17 @@ struct tri_m {
     TRI_ATOMIC(int) tid;          /* [a] written by its thread: M-5 */
 
     /* Where its roots are while it is stopped: M-3. */
-    ucontext_t *uc;             /* [o] stopped by signal: all registers */
-    uintptr_t stopped_sp;       /* [o] else: from here up */
-    uintptr_t stopped_fp;       /* [o] for dumps: frame pointer there */
-    uintptr_t stopped_pc;       /* [o] the same: next instruction */
-    struct tri_saved_regs regs; /* [o] in a blocking call: the caller's */
-    uintptr_t stack_hi;         /* [c] of its own stack */
-    uintptr_t stack_lo;         /* [c] */
-    void *alt_own;              /* [c] signal stack we made; NULL: none */
-    void *system_call_sp;       /* [o] g's stack while on the system stack */
-    uint32_t off_to;            /* [o] state of the g that switches off */
+    ucontext_t *uc;              /* [o] stopped by signal: all registers */
+    uintptr_t stopped_sp;        /* [o] else: from here up */
+    uintptr_t stopped_fp;        /* [o] for dumps: frame pointer there */
+    uintptr_t stopped_pc;        /* [o] the same: next instruction */
+    struct tri_saved_regs regs;  /* [o] in a blocking call: the caller's */
+    uintptr_t stack_hi;          /* [c] of its own stack */
+    uintptr_t stack_lo;          /* [c] */
+    struct tri_thread_data data; /* [c] attached: its variables */
+    void *alt_own;               /* [c] signal stack we made; NULL: none */
+    void *system_call_sp;        /* [o] g's stack while on the system stack */
+    uint32_t off_to;             /* [o] state of the g that switches off */
 
     /* Sleeping, and being given a P (P-2). */
     TRI_ATOMIC(uint32_t) note; /* [a] 1: woken */

@@ -137,6 +137,8 @@ void tri_m_init(void);
 /* A struct for a thread that will come; NULL: none left.  Blocked. */
 struct tri_m *tri_m_new(void);
 void tri_m_free(struct tri_m *m);
+/* The same for one that no thread has become. */
+void tri_m_unborn(struct tri_m *m);
 /* The calling thread becomes m: TLS, stack bounds, signals. */
 void tri_m_adopt(struct tri_m *m);
 /* Asks the spawner for a thread that runs m's scheduler. */

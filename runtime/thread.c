@@ -88,6 +88,10 @@ tri_thread_adopt(void)
     struct tri_m *m = register_thread();
     if (m == NULL)
         return -ENOMEM;
+    if (tri_thread_data_note(&m->data) != 0) {
+        tri_m_unborn(m);
+        return -ENOMEM;
+    }
     tri_trace_thread_start();
     tri_m_adopt(m);
     pthread_setspecific(exit_key, m);

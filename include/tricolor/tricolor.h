@@ -17,10 +17,12 @@
  *
  * Pointers.  The collector finds pointers into the heap, interior ones
  * included, in the stacks and registers of goroutines and attached threads, in
- * the .data and .bss of the program and its libraries, in ranges registered
- * with tri_root_add, and in the pointer fields of reachable objects.  Not in
- * malloc'ed memory, thread-local variables, or a pointer one past the end.
- * A store of a heap pointer to any of these but a stack goes through TRI_STORE.
+ * the thread-local variables of an attached thread (those of libraries that were
+ * loaded when it attached; a goroutine's are its thread's, which changes), in the
+ * .data and .bss of the program and its libraries, in ranges registered with
+ * tri_root_add, and in the pointer fields of reachable objects.  Not in malloc'ed
+ * memory, or a pointer one past the end.  A store of a heap pointer to any of
+ * these but a stack or a thread-local variable goes through TRI_STORE.
  *
  * Signals and processes.  SIGURG is the runtime's: leave its handler alone and do
  * not block it in a thread that runs goroutines or is attached, or no pause

@@ -6,7 +6,8 @@
  * To see it fail: read libraries' data in place (let image_of leave `headers`
  * 0: ROOT-6) or do not look at their headers (still_there returns true: ROOT-7);
  * list before begin_marking in tri_cycle_start (ROOT-5); leave out the shading
- * in tri_roots_add (ROOT-2), or do it in one section (ROOT-8).
+ * in tri_roots_add (ROOT-2), or do it in one section (ROOT-8); scan no thread's
+ * variables (leave out tri_thread_data_scan).
  */
 #include <tricolor/tricolor.h>
 
@@ -558,6 +559,73 @@ TEST(ranges_are_found_by_number_as_they_come_and_go)
         EXPECT_EQ(count_secrets(), before + 2 * n);
     }
     tri_set_gc_percent(percent);
+}
+
+/* ---- thread-local variables ---------------------------------------------------- */
+
+#define OWN_COUNT 500
+
+static void **(*own_of_library)(void);
+
+static __attribute__((noinline)) void
+fill_own(void **own)
+{
+    for (size_t i = 0; i < OWN_COUNT; i++)
+        own[i] = make_item();
+}
+
+/* What fill_own left on the stack is no reference. */
+static __attribute__((noinline)) void
+forget_stack(void)
+{
+    volatile char below[16384];
+    for (size_t i = 0; i < sizeof(below); i++)
+        below[i] = 0;
+}
+
+static void
+collect_for(void *group)
+{
+    tri_gc();
+    tri_waitgroup_done(group);
+}
+
+static void *
+keep_in_variables(void *unused)
+{
+    (void)unused;
+    void **own = own_of_library(); /* from here on this thread has them */
+    EXPECT_EQ(tri_thread_attach(), 0);
+    fill_own(own);
+    forget_stack();
+    for (int round = 0; round < 3; round++) {
+        tri_gc(); /* with us running */
+        for (size_t i = 0; i < OWN_COUNT; i++)
+            expect_alive(own[i]);
+        struct tri_waitgroup mine = { 0 };
+        tri_waitgroup_add(&mine, 1);
+        tri_go(collect_for, &mine);
+        tri_waitgroup_wait(&mine); /* and waiting */
+        for (size_t i = 0; i < OWN_COUNT; i++)
+            expect_alive(own[i]);
+    }
+    tri_thread_detach();
+    return NULL;
+}
+
+TEST(variables_of_attached_threads_are_roots)
+{
+    pthread_t thread[3];
+    struct library library = load(ROOT_LIBRARY_A);
+    *(void **)&own_of_library = dlsym(library.handle, "root_library_own");
+    EXPECT(own_of_library != NULL);
+    tri_blocking_begin();
+    for (int i = 0; i < 3; i++)
+        EXPECT_EQ(pthread_create(&thread[i], NULL, keep_in_variables, NULL), 0);
+    for (int i = 0; i < 3; i++)
+        EXPECT_EQ(pthread_join(thread[i], NULL), 0);
+    tri_blocking_end();
+    unload(&library);
 }
 
 int
