@@ -441,6 +441,23 @@ parse_stack(struct tri_config *config, size_t field, struct complaint out)
     return 0;
 }
 
+static int
+parse_bind(struct tri_config *config, const char *field, struct complaint out)
+{
+    static const char *const words[] = { "none", "compact", "scatter" };
+    const char *where = field != NULL ? "tri_options.bind" : "TRI_BIND";
+    const char *text = field != NULL ? field : variable("TRI_BIND");
+    if (text == NULL || text[0] == 0)
+        return 0;
+    for (unsigned i = 0; i < TRI_ARRAY_COUNT(words); i++) {
+        if (strcmp(text, words[i]) == 0) {
+            config->bind = (enum tri_bind)i;
+            return 0;
+        }
+    }
+    return out_of_range(out, where, text, "none, compact or scatter");
+}
+
 int
 /* NOLINTNEXTLINE(readability-non-const-parameter): written through `out`. */
 tri_options_parse(const struct tri_options *opt, char *error, size_t bytes)
@@ -469,6 +486,8 @@ tri_options_parse(const struct tri_options *opt, char *error, size_t bytes)
         result = parse_memory_limit(&config, opt->memory_limit, out);
     if (result == 0)
         result = parse_stack(&config, opt->stack_bytes, out);
+    if (result == 0)
+        result = parse_bind(&config, opt->bind, out);
     if (result != 0)
         return result;
 

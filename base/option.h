@@ -23,12 +23,19 @@ struct tri_debug_options {
 };
 extern struct tri_debug_options tri_debug;
 
-/* TRI_PROCS, TRI_GC, TRI_MEMORY_LIMIT, TRI_STACK as asked for; -1/0 = default. */
+enum tri_bind {
+    TRI_BIND_NONE,
+    TRI_BIND_COMPACT,
+    TRI_BIND_SCATTER
+};
+
+/* TRI_PROCS, TRI_GC, TRI_MEMORY_LIMIT, TRI_STACK, TRI_BIND as asked for; -1/0 = default. */
 struct tri_config {
     int procs;            /* 0: from the machine */
     int gc_percent;       /* -1: off */
     int64_t memory_limit; /* INT64_MAX: none */
     size_t stack_bytes;
+    enum tri_bind bind;
 };
 extern struct tri_config tri_config;
 

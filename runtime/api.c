@@ -7,6 +7,7 @@
 #include "base/format.h"
 #include "base/option.h"
 #include "gc/gc.h"
+#include "runtime/bind.h"
 #include "runtime/sched.h"
 
 TRI_API const char *
@@ -105,6 +106,8 @@ TRI_API int
 tri_set_procs(int procs)
 {
     tri_check_caller("tri_set_procs");
+    if (procs > 0)
+        tri_follow_no_more();
     return tri_world_set_procs(procs);
 }
 
@@ -148,7 +151,7 @@ TRI_API const char *
 tri_option_get(size_t i, char *value, size_t bytes)
 {
     static const char *const names[] = { "procs", "gc", "memory_limit",
-                                         "stack_bytes" };
+                                         "stack_bytes", "bind" };
     switch (i) {
     case 0:
         tri_format(value, bytes, "%d", tri_load(&tri_sched.p_count));
@@ -170,8 +173,14 @@ tri_option_get(size_t i, char *value, size_t bytes)
         tri_format(value, bytes, "%zu",
                    tri_stack_bytes() - TRI_STACK_GUARD_BYTES);
         break;
+    case 4:
+        tri_format(value, bytes, "%s",
+                   tri_config.bind == TRI_BIND_COMPACT   ? "compact"
+                   : tri_config.bind == TRI_BIND_SCATTER ? "scatter"
+                                                         : "none");
+        break;
     default:
-        return tri_debug_get(i - 4, value, bytes);
+        return tri_debug_get(i - TRI_ARRAY_COUNT(names), value, bytes);
     }
     return names[i];
 }

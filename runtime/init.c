@@ -17,6 +17,7 @@
 #include "base/option.h"
 #include "base/os.h"
 #include "gc/gc.h"
+#include "runtime/bind.h"
 #include "runtime/bucket.h"
 #include "runtime/crash.h"
 #include "runtime/sched.h"
@@ -44,11 +45,16 @@ start(const struct tri_options *opt, bool is_main)
     tri_sched.is_main = is_main;
     tri_sched.async_stop = tri_debug.asyncstop != 0;
     tri_trace_init();
-    int procs = tri_config.procs > 0 ? tri_config.procs : tri_topology_procs();
+    struct tri_machine machine = tri_machine_look();
+    int procs =
+        tri_config.procs > 0 ? tri_config.procs : tri_machine_procs(machine);
     if (procs > TRI_PROCS_MAX)
         procs = TRI_PROCS_MAX;
+    tri_bind_init();
     tri_trace_runtime_begin((uint32_t)procs, tri_config.gc_percent,
                             (uint64_t)tri_config.memory_limit);
+    tri_trace_machine((uint32_t)machine.cpus, (uint32_t)machine.quota_cpus,
+                      (uint32_t)machine.numa_nodes, (uint32_t)tri_config.bind);
     size_t stack = tri_config.stack_bytes;
     status = tri_stack_init(stack > 0 ? stack : STACK_BYTES_DEFAULT);
     if (status == 0)
@@ -70,6 +76,7 @@ start(const struct tri_options *opt, bool is_main)
         return status;
     tri_store(&tri_sched.started, 1);
     tri_gc_start_background();
+    tri_follow_init(tri_machine_glance());
     return 0;
 }
 

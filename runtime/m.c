@@ -134,6 +134,7 @@ tri_m_adopt(struct tri_m *m)
     /* Relaxed: published by the state (M-5). */
     tri_store_relaxed(&m->tid, tri_os_tid());
     m->newborn = 0;
+    m->on_cpu = TRI_M_NOT_OURS;
     tri_fork_hold_off();
     urcu_bp_register_thread(); /* not first in a section: it takes locks */
     tri_fork_let();
@@ -169,6 +170,7 @@ scheduler_thread(void *arg)
     pthread_setname_np(pthread_self(), "tri-sched");
     tri_trace_thread_start();
     tri_m_adopt(m);
+    m->on_cpu = TRI_M_UNBOUND;
     restore_signals();
     tri_enter();
     tri_trace_thread_begin((uint32_t)tri_os_tid(), 0);

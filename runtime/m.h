@@ -99,6 +99,7 @@ struct tri_m {
     struct tri_m *birth_link;  /* stack of threads to be started */
     uint32_t listed;           /* [l] in the idle list */
     uint32_t newborn;          /* [l] its thread is to be started */
+    int on_cpu;                /* [o] the CPU it is bound to; or one of: */
     uint32_t spinning;         /* [o] looks for work: sched.spinning */
     uint32_t blocking_depth;   /* [o] tri_blocking_begin nests */
     struct tri_p *blocking_p;  /* [o] the P it left in SYSCALL */
@@ -116,7 +117,9 @@ struct tri_m {
     uint64_t stray_count;            /* [o] signals that found no request */
 } TRI_CACHE_ALIGNED;
 
-#define TRI_M_MAX 20000
+#define TRI_M_UNBOUND  (-1) /* may be bound to one */
+#define TRI_M_NOT_OURS (-2) /* may not */
+#define TRI_M_MAX      20000
 
 /* The table of all Ms ever made: 0 .. count - 1. */
 uint32_t tri_m_count(void);

@@ -13,6 +13,7 @@
 #include "base/os.h"
 #include "gc/gc.h"
 #include "runtime/sched.h"
+#include "trace/trace.h"
 
 static void
 remove_from_idle_locked(struct tri_p *p)
@@ -154,6 +155,7 @@ tri_world_set_procs(int procs)
     struct tri_p *p = tri_load(&self->p);
     tri_p_point_cache(p);
     tri_p_arrived(p);
+    tri_trace_procs_changed((uint32_t)before, (uint32_t)procs);
     tri_host_start_world();
     tri_enter();
     tri_sched_wake();

@@ -32,6 +32,7 @@
 #include "base/persist.h"
 #include "base/sanitize.h"
 #include "gc/gc.h"
+#include "runtime/bind.h"
 #include "runtime/poll.h"
 #include "trace/trace.h"
 
@@ -143,6 +144,7 @@ tell_start(struct tri_m *m, struct tri_p *p)
     if (p->seen_thread == thread)
         return;
     p->seen_thread = thread;
+    tri_bind_thread(m, p);
     tri_trace_proc_start(p->index, thread);
 }
 

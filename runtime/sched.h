@@ -269,6 +269,5 @@ tri_check_caller(const char *call)
                      || m->blocking_depth != 0))
         tri_bad_caller(call);
 }
-int tri_topology_procs(void);
 
 #endif /* TRI_RUNTIME_SCHED_H */

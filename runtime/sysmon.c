@@ -25,6 +25,7 @@
 #include "base/option.h"
 #include "base/os.h"
 #include "gc/gc.h"
+#include "runtime/bind.h"
 #include "runtime/deadlock.h"
 #include "runtime/dump.h"
 #include "runtime/poll.h"
@@ -217,6 +218,7 @@ tri_sysmon_loop(struct tri_m *m)
             tri_leave();
             tri_gc_tick(now);
             tri_dump_poll();
+            tri_follow_look(now);
             tri_enter();
             tri_g_trim(TRIM_AT_ONCE);
             tri_deadlock_check(now);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * runtime/topology.c: how many Ps by default: the CPUs this process may use
- * (hwloc, which honours affinity and cpusets), bounded by the cgroup's quota.
+ * runtime/topology.c: the machine as this process may use it: its CPUs (hwloc, which
+ * honours affinity and cpusets), their NUMA nodes, and the control groups' quota.
  */
 #include <hwloc.h>
 
@@ -9,26 +9,47 @@
 
 #include "base/format.h"
 #include "base/syscall.h"
+#include "runtime/bind.h"
 #include "runtime/sched.h"
 
+/* CPUs this process may use, and the nodes they belong to; -1: hwloc cannot tell. */
 static int
-bound_cpus(void)
+bound_cpus(int *nodes)
 {
     hwloc_topology_t topology;
     int count = -1;
+    *nodes = 1;
     if (hwloc_topology_init(&topology) != 0)
         return -1;
     hwloc_topology_set_all_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_NONE);
     hwloc_bitmap_t set = hwloc_bitmap_alloc();
-    if (set != NULL && hwloc_topology_load(topology) == 0) {
+    hwloc_bitmap_t node_set = hwloc_bitmap_alloc();
+    if (set != NULL && node_set != NULL && hwloc_topology_load(topology) == 0) {
         if (hwloc_get_cpubind(topology, set, HWLOC_CPUBIND_THREAD) == 0)
             count = hwloc_bitmap_weight(set);
         if (count < 1)
             count = hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_PU);
+        else if (hwloc_cpuset_to_nodeset(topology, set, node_set) == 0
+                 && hwloc_bitmap_weight(node_set) > 0)
+            *nodes = hwloc_bitmap_weight(node_set);
     }
+    hwloc_bitmap_free(node_set);
     hwloc_bitmap_free(set);
     hwloc_topology_destroy(topology);
     return count;
+}
+
+/* The calling thread's affinity. */
+static int
+affine_cpus(void)
+{
+    unsigned long mask[128] = { 0 }; /* 8192 CPUs */
+    long bytes = tri_syscall3(SYS_sched_getaffinity, 0, sizeof(mask),
+                              (long)(uintptr_t)mask);
+    int count = 0;
+    for (size_t i = 0; bytes > 0 && i < TRI_ARRAY_COUNT(mask); i++)
+        count += __builtin_popcountl(mask[i]);
+    return count < 1 ? 1 : count;
 }
 
 /* cgroup v2: "quota period" or "max period"; CPUs, rounded up; 0: no limit. */
@@ -90,17 +111,28 @@ cgroup_quota(void)
     }
 }
 
-int
-tri_topology_procs(void)
+struct tri_machine
+tri_machine_look(void)
 {
-    int cpus = bound_cpus();
-    if (cpus < 1) {
-        cpu_set_t set;
-        cpus =
-            sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
-    }
-    int quota = cgroup_quota();
-    if (quota > 0 && quota < cpus)
-        cpus = quota;
-    return cpus > TRI_PROCS_MAX ? TRI_PROCS_MAX : cpus;
+    struct tri_machine machine = { .quota_cpus = cgroup_quota() };
+    machine.cpus = bound_cpus(&machine.numa_nodes);
+    if (machine.cpus < 1)
+        machine.cpus = affine_cpus();
+    return machine;
+}
+
+struct tri_machine
+tri_machine_glance(void)
+{
+    return (struct tri_machine){ .cpus = affine_cpus(),
+                                 .quota_cpus = cgroup_quota() };
+}
+
+int
+tri_machine_procs(struct tri_machine machine)
+{
+    int procs = machine.cpus;
+    if (machine.quota_cpus > 0 && machine.quota_cpus < procs)
+        procs = machine.quota_cpus;
+    return procs > TRI_PROCS_MAX ? TRI_PROCS_MAX : procs;
 }

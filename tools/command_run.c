@@ -22,6 +22,7 @@ enum {
     OPTION_PROCS = 256,
     OPTION_GC,
     OPTION_MEMORY_LIMIT,
+    OPTION_BIND,
     OPTION_DEBUG,
     OPTION_SEED,
     OPTION_REPEAT,
@@ -36,6 +37,7 @@ enum {
 static const struct option options[] = {
     { "param", required_argument, NULL, 'p' },
     { "procs", required_argument, NULL, OPTION_PROCS },
+    { "bind", required_argument, NULL, OPTION_BIND },
     { "gc", required_argument, NULL, OPTION_GC },
     { "memory-limit", required_argument, NULL, OPTION_MEMORY_LIMIT },
     { "debug", required_argument, NULL, OPTION_DEBUG },
@@ -54,6 +56,7 @@ static const char help[] =
     "tricolor run WORKLOAD [-p key=value]... [options]\n\n"
     "  -p, --param KEY=VALUE    a parameter of the workload (tricolor list)\n"
     "      --procs N            Ps: how many threads run goroutines\n"
+    "      --bind HOW           none, compact or scatter: CPUs of Ps\n"
     "      --gc N|off           growth in percent before a collection\n"
     "      --memory-limit SIZE  soft limit, as 512MiB\n"
     "      --debug KEY=VALUE,.. debug options (--debug help lists them)\n"
@@ -73,6 +76,7 @@ static const struct {
     const char *variable;
 } variables[] = {
     { OPTION_PROCS, "--procs", "TRI_PROCS" },
+    { OPTION_BIND, "--bind", "TRI_BIND" },
     { OPTION_GC, "--gc", "TRI_GC" },
     { OPTION_MEMORY_LIMIT, "--memory-limit", "TRI_MEMORY_LIMIT" },
     { OPTION_DEBUG, "--debug", "TRI_DEBUG" },

@@ -81,10 +81,13 @@ static const char *const tri_sections_agree __attribute__((used)) =
  * from the environment, and without that its default.  Explicit fields win.
  */
 struct tri_options {
-    int procs;            /* TRI_PROCS: Ps; default: usable CPUs */
+    int procs;            /* TRI_PROCS: Ps; default: usable CPUs, followed when
+                             affinity or cgroup quota change */
     int gc_percent;       /* TRI_GC: as GOGC; -1 off; default 100 */
     int64_t memory_limit; /* TRI_MEMORY_LIMIT: bytes; default none */
     size_t stack_bytes;   /* TRI_STACK: of a goroutine; default 64 KiB */
+    const char *bind;     /* TRI_BIND: which CPU a P's thread runs on: "none",
+                             "compact" (neighbours), "scatter" (far apart) */
     const char *debug;    /* TRI_DEBUG: "key=value,..."; "help" lists */
 };
 

@@ -45,6 +45,16 @@ look(uintptr_t lo, uintptr_t hi, void *arg)
     }
 }
 
+/* Stacks are scanned while the collector is active, and with it the states of
+ * goroutines change otherwise (G-4). */
+static void
+pretend_active(bool active)
+{
+    tri_host_stop_world(TRI_STOP_TEST);
+    tri_store(tri_atomic_cast(uint32_t, &tri_barrier_on), active);
+    tri_host_start_world();
+}
+
 /* Scans the goroutine with this id until it can be had. */
 static void
 scan_goroutine(uint64_t id)
@@ -53,14 +63,16 @@ scan_goroutine(uint64_t id)
     size_t at = 0;
     while (tri_g_at(at)->id != id)
         at++;
+    pretend_active(true);
     for (;;) {
         tri_enter();
         bool done = tri_host_stack_scan(at, look, NULL);
         tri_leave();
         if (done)
-            return;
+            break;
         tri_yield();
     }
+    pretend_active(false);
 }
 
 static volatile uint64_t their_id;

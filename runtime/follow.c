@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime/follow.c: as many Ps as the process may use CPUs, also when its affinity
+ * or its control group's quota changes while it runs.  Go: updateMaxProcsG (1.25).
+ *
+ * sysmon looks once a second.  It cannot change the number itself, having no P; a
+ * goroutine of the runtime's does, which sleeps until there is something to do.
+ *
+ *   FOLLOW-1  Only while the number came from the machine: who set it (TRI_PROCS,
+ *             tri_options.procs, tri_set_procs) meant it; otherwise a program's
+ *             own choice is undone behind its back.
+ */
+#include "base/option.h"
+#include "runtime/bind.h"
+#include "runtime/sched.h"
+
+#define PERIOD_NS INT64_C(1000000000)
+
+static struct {
+    TRI_ATOMIC(uint32_t) on;             /* FOLLOW-1 */
+    TRI_ATOMIC(int32_t) wanted;          /* Ps */
+    TRI_ATOMIC(struct tri_g *) sleeping; /* the goroutine, parked */
+    struct tri_machine seen;             /* sysmon's */
+    int64_t last_ns;                     /* sysmon's */
+} follow;
+
+static bool
+commit_sleep(struct tri_g *g, void *unused)
+{
+    (void)unused;
+    tri_store(&follow.sleeping, g);
+    return true;
+}
+
+static void
+change_procs(void *unused)
+{
+    (void)unused;
+    for (;;) {
+        tri_park(commit_sleep, NULL, "the machine to change");
+        if (tri_load(&follow.on) != 0)
+            tri_world_set_procs(tri_load(&follow.wanted));
+    }
+}
+
+void
+tri_follow_init(struct tri_machine now)
+{
+    if (tri_config.procs > 0 || tri_debug.followcpus == 0)
+        return;
+    follow.seen = now;
+    tri_store(&follow.on, 1);
+    tri_spawn(change_procs, NULL, "CPU follower", 0, NULL);
+}
+
+void
+tri_follow_no_more(void)
+{
+    tri_store(&follow.on, 0);
+}
+
+void
+tri_follow_look(int64_t now_ns)
+{
+    if (tri_load(&follow.on) == 0 || now_ns - follow.last_ns < PERIOD_NS)
+        return;
+    follow.last_ns = now_ns;
+    struct tri_machine now = tri_machine_glance();
+    if (now.cpus == follow.seen.cpus
+        && now.quota_cpus == follow.seen.quota_cpus)
+        return;
+    /* Taken before it has parked again: next time. */
+    struct tri_g *g = tri_swap(&follow.sleeping, NULL);
+    if (g == NULL)
+        return;
+    follow.seen = now;
+    tri_store(&follow.wanted, tri_machine_procs(now));
+    tri_enter();
+    tri_ready(g);
+    tri_leave();
+}

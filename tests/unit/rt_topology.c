@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/unit/rt_topology.c: the number of Ps follows the CPUs that the process may
+ * use, and TRI_BIND gives each P one of them.
+ * To see it fail: leave tri_follow_look out of sysmon, let it ignore `on`
+ * (FOLLOW-1), take no thread for NOT_OURS in tri_bind_thread (BIND-1), or let
+ * both orders begin with the same CPU twice.
+ */
+#include <tricolor/tricolor.h>
+
+#include <dirent.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tests/support/test.h"
+
+#define MS       INT64_C(1000000)
+#define SPINNERS 8
+#define PATIENCE 200 /* times 50 ms */
+
+static cpu_set_t usable;
+
+/* As `taskset -ap` does. */
+static void
+set_affinity_of_all(const cpu_set_t *set)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    EXPECT(tasks != NULL);
+    for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
+        int tid = atoi(task->d_name);
+        if (tid != 0)
+            EXPECT_EQ(sched_setaffinity(tid, sizeof(*set), set), 0);
+    }
+    EXPECT_EQ(closedir(tasks), 0);
+}
+
+static cpu_set_t
+one_of(const cpu_set_t *set)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    for (size_t i = 0; i < CPU_SETSIZE && CPU_COUNT(&one) == 0; i++)
+        if (CPU_ISSET(i, set))
+            CPU_SET(i, &one);
+    return one;
+}
+
+static bool
+procs_become(int procs)
+{
+    for (int i = 0; i < PATIENCE && tri_set_procs(0) != procs; i++)
+        tri_sleep(50 * MS);
+    return tri_set_procs(0) == procs;
+}
+
+static int
+follow(void *unused)
+{
+    (void)unused;
+    cpu_set_t one = one_of(&usable);
+    EXPECT_EQ(tri_set_procs(0), CPU_COUNT(&usable));
+    for (int round = 0; round < 2; round++) {
+        set_affinity_of_all(&one);
+        EXPECT(procs_become(1));
+        set_affinity_of_all(&usable);
+        EXPECT(procs_become(CPU_COUNT(&usable)));
+    }
+    /* From here on the program says. */
+    tri_set_procs(CPU_COUNT(&usable) + 1);
+    set_affinity_of_all(&one);
+    tri_sleep(2500 * MS);
+    EXPECT_EQ(tri_set_procs(0), CPU_COUNT(&usable) + 1);
+    return 0;
+}
+
+struct start {
+    int (*fn)(void *);
+    struct tri_options options;
+};
+
+static void
+in_runtime(void *arg)
+{
+    const struct start *start = arg;
+    if (tri_main(start->fn, NULL, &start->options) == 0)
+        (void)dprintf(2, "all is well");
+    abort(); /* a child of EXPECT_DEATH ends so */
+}
+
+TEST(procs_follow_the_affinity_unless_they_were_set)
+{
+    EXPECT_EQ(sched_getaffinity(0, sizeof(usable), &usable), 0);
+    if (CPU_COUNT(&usable) < 2) {
+        test_skip("there is one CPU");
+        return;
+    }
+    struct start start = { .fn = follow };
+    EXPECT_DEATH(in_runtime, &start, "all is well");
+}
+
+static int
+stay(void *unused)
+{
+    (void)unused;
+    cpu_set_t one = one_of(&usable);
+    set_affinity_of_all(&one);
+    tri_sleep(2500 * MS);
+    EXPECT_EQ(tri_set_procs(0), 2);
+    return 0;
+}
+
+TEST(procs_that_were_asked_for_stay)
+{
+    EXPECT_EQ(sched_getaffinity(0, sizeof(usable), &usable), 0);
+    struct start start = { .fn = stay, .options = { .procs = 2 } };
+    EXPECT_DEATH(in_runtime, &start, "all is well");
+}
+
+/* ---- binding ------------------------------------------------------------------- */
+
+static struct tri_waitgroup group;
+static volatile int there, over;
+static int cpu_count[CPU_SETSIZE]; /* turns of spinners there */
+static volatile int unbound;
+
+static void
+spin_and_look(void *unused)
+{
+    (void)unused;
+    __atomic_fetch_add(&there, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&over, __ATOMIC_SEQ_CST) == 0) {
+        cpu_set_t set;
+        EXPECT_EQ(sched_getaffinity(0, sizeof(set), &set), 0);
+        if (CPU_COUNT(&set) != 1)
+            __atomic_fetch_add(&unbound, 1, __ATOMIC_SEQ_CST);
+        for (size_t i = 0; i < CPU_SETSIZE; i++)
+            if (CPU_ISSET(i, &set))
+                __atomic_fetch_add(&cpu_count[i], 1, __ATOMIC_SEQ_CST);
+        tri_yield();
+    }
+    tri_waitgroup_done(&group);
+}
+
+static void *
+look_attached(void *unused)
+{
+    (void)unused;
+    cpu_set_t set;
+    EXPECT_EQ(tri_thread_attach(), 0);
+    for (int i = 0; i < 100; i++)
+        tri_yield();
+    EXPECT_EQ(sched_getaffinity(0, sizeof(set), &set), 0);
+    EXPECT(CPU_EQUAL(&set, &usable)); /* BIND-1 */
+    tri_thread_detach();
+    return NULL;
+}
+
+static int
+look_bound(void *unused)
+{
+    (void)unused;
+    pthread_t thread;
+    pthread_attr_t attributes;
+    EXPECT_EQ(pthread_attr_init(&attributes), 0);
+    EXPECT_EQ(pthread_attr_setaffinity_np(&attributes, sizeof(usable), &usable),
+              0);
+    EXPECT_EQ(pthread_create(&thread, &attributes, look_attached, NULL), 0);
+    tri_waitgroup_add(&group, SPINNERS);
+    for (int i = 0; i < SPINNERS; i++)
+        tri_go(spin_and_look, NULL);
+    while (__atomic_load_n(&there, __ATOMIC_SEQ_CST) < SPINNERS)
+        tri_sleep(MS);
+    tri_sleep(50 * MS);
+    __atomic_store_n(&over, 1, __ATOMIC_SEQ_CST);
+    tri_waitgroup_wait(&group);
+    tri_blocking_begin();
+    EXPECT_EQ(pthread_join(thread, NULL), 0);
+    tri_blocking_end();
+    EXPECT_EQ(unbound, 0);
+    int used = 0;
+    for (size_t i = 0; i < CPU_SETSIZE; i++)
+        used += cpu_count[i] != 0;
+    EXPECT_F(used == 2, "two Ps ran on %d CPUs", used);
+    return 0;
+}
+
+TEST(each_p_has_a_cpu_of_its_own)
+{
+    EXPECT_EQ(sched_getaffinity(0, sizeof(usable), &usable), 0);
+    if (CPU_COUNT(&usable) < 2) {
+        test_skip("there is one CPU");
+        return;
+    }
+    struct start start = { .fn = look_bound,
+                           .options = { .procs = 2, .bind = "compact" } };
+    EXPECT_DEATH(in_runtime, &start, "all is well");
+    start.options.bind = "scatter";
+    EXPECT_DEATH(in_runtime, &start, "all is well");
+}
+
+TEST(a_wrong_word_is_told)
+{
+    struct start start = { .fn = look_bound, .options = { .bind = "tight" } };
+    EXPECT_DEATH(in_runtime, &start,
+                 "tri_options.bind: \"tight\" is not valid; it takes none, "
+                 "compact or scatter");
+}
+
+TEST_MAIN
