@@ -16,6 +16,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -207,14 +208,14 @@ run_hand(void *arg)
     tri_waitgroup_done(&crew->done);
 }
 
-#define CREW_MAX 64
+#define CREW_MAX 1024
 
 void
 tri_bench_parallel(struct tri_bench_state *state,
                    void (*body)(void *shared, int64_t passes), void *shared)
 {
     struct crew crew = { .body = body, .shared = shared };
-    struct hand hands[CREW_MAX];
+    static struct hand hands[CREW_MAX]; /* one case at a time */
     int count = state->goroutines;
     if (count > CREW_MAX) {
         tri_bench_fail(state, "more goroutines than the harness has room for");
@@ -275,6 +276,12 @@ tri_bench_fail(struct tri_bench_state *state, const char *why)
     if (!state->failed)
         state->clock->fail(state->self, why);
     state->failed = true;
+}
+
+int64_t
+tri_bench_scaled(int64_t full)
+{
+    return getenv("TRI_BENCH_QUICK") == NULL ? full : full / 100;
 }
 
 int64_t

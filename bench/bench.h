@@ -146,6 +146,9 @@ void tri_bench_label(struct tri_bench_state *state, const char *text);
  * before, in, and after the loop, and instead of it. */
 void tri_bench_fail(struct tri_bench_state *state, const char *why);
 
+/* `full`, or a hundredth of it with TRI_BENCH_QUICK in the environment: for cases
+ * that take a minute, so that a test can run them. */
+int64_t tri_bench_scaled(int64_t full);
 /* Monotonic. */
 int64_t tri_bench_now_ns(void);
 /* A metric that must exist; NaN (and a failed case) otherwise. */

@@ -6,18 +6,21 @@ books at the end, so this is a test of the runtime too.  To see it fail: let
 tri_cleanup_stop return true without cancelling, or a case's body be empty.
 """
 import json
+import os
 import subprocess
 import sys
 
 CONTEXT = ("seed", "compiler", "tricolor.version", "tricolor.build",
            "machine.cpus", "machine.kernel", "config.procs", "config.gc")
 AREAS = ("alloc/", "store/", "cleanup/", "goroutine/", "chan/", "mutex/", "gc/",
+         "ring/", "fan/", "timer/", "pause/",
          "gcbench", "binary_trees/")
 
 
 def run(program, *flags):
+    quick = os.environ | {"TRI_BENCH_QUICK": "1"}
     return subprocess.run([program, *flags], capture_output=True, text=True,
-                          timeout=280)
+                          timeout=280, env=quick)
 
 
 def check(data, seed):

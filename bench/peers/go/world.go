@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+
+// As bench/cases/world.c: many goroutines at once.
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/metrics"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// ---- a ring
+
+const ringSize = 503
+
+func passOn(in, out chan int64) {
+	for left := range in {
+		next := left
+		if next != 0 {
+			next--
+		}
+		out <- next
+		if left == 0 {
+			return
+		}
+	}
+}
+
+func ring(b *testing.B) {
+	var links [ringSize]chan int64
+	for i := range links {
+		links[i] = make(chan int64, 1)
+	}
+	for i := 0; i < ringSize-1; i++ {
+		go passOn(links[i], links[(i+1)%ringSize])
+	}
+	b.ResetTimer()
+	left := int64(b.N)
+	links[0] <- left
+	for left = range links[ringSize-1] {
+		if left <= 0 {
+			break
+		}
+		links[0] <- left - 1
+	}
+	b.StopTimer()
+}
+
+// ---- fan-out, fan-in
+
+const workers = 8
+
+func fan(b *testing.B) {
+	jobs, results := make(chan int64, 64), make(chan int64, 64)
+	count := int64(b.N)
+	b.ResetTimer()
+	go func() {
+		for i := int64(0); i < count; i++ {
+			jobs <- i
+		}
+		close(jobs)
+	}()
+	for i := 0; i < workers; i++ {
+		go func() {
+			for job := range jobs {
+				results <- job*3 + 1
+			}
+			results <- -1
+		}()
+	}
+	var sum int64
+	for ended := 0; ended < workers; {
+		if result := <-results; result < 0 {
+			ended++
+		} else {
+			sum += result
+		}
+	}
+	b.StopTimer()
+	if sum != count*(count-1)/2*3+count {
+		b.Fatal("results were lost")
+	}
+}
+
+// ---- timers
+
+const sleepers = 100000
+
+func timers(b *testing.B) {
+	var done sync.WaitGroup
+	for left := b.N; left > 0; {
+		batch := min(left, sleepers)
+		done.Add(batch)
+		for i := 0; i < batch; i++ {
+			ns := time.Duration(1000000 + i*7919%10000*1000)
+			go func() {
+				time.Sleep(ns)
+				done.Done()
+			}()
+		}
+		done.Wait()
+		left -= batch
+	}
+}
+
+// ---- a million that wait
+
+const million = 1000000
+
+type gathering struct {
+	gate  chan struct{}
+	left  sync.WaitGroup
+	there atomic.Int64
+}
+
+func (c *gathering) waitAtGate() {
+	c.there.Add(1)
+	<-c.gate
+	c.left.Done()
+}
+
+func residentBytes() float64 {
+	var all, pages int64
+	text, _ := os.ReadFile("/proc/self/statm")
+	fmt.Sscan(string(text), &all, &pages)
+	return float64(pages) * 4096
+}
+
+func (c *gathering) gather() float64 {
+	begin := time.Now()
+	c.there.Store(0)
+	c.gate = make(chan struct{})
+	c.left.Add(million)
+	for i := 0; i < million; i++ {
+		go c.waitAtGate()
+	}
+	for c.there.Load() != million {
+		runtime.Gosched()
+	}
+	return float64(time.Since(begin).Nanoseconds()) / million
+}
+
+func (c *gathering) dismiss() {
+	close(c.gate)
+	c.left.Wait()
+}
+
+func parked(b *testing.B) {
+	var c gathering
+	before := residentBytes()
+	first := c.gather()
+	manualNs = first * million
+	counters["bytes_each"] = (residentBytes() - before) / million
+	begin := time.Now()
+	runtime.GC()
+	counters["collection_ns"] = float64(time.Since(begin).Nanoseconds())
+	c.dismiss()
+	counters["second_each_ns"] = c.gather()
+	c.dismiss()
+}
+
+// ---- pauses
+
+const (
+	blockCount = 960
+	nodeCount  = 1 << 20
+	standing   = 10000
+	gcCycles   = 400
+)
+
+type listNode struct {
+	next *listNode
+	data [7]uint64
+}
+
+var pauseNames = []string{"/sched/pauses/stopping/gc:seconds",
+	"/sched/pauses/total/gc:seconds"}
+
+func readPauses() [2]metrics.Float64Histogram {
+	var result [2]metrics.Float64Histogram
+	for i, name := range pauseNames {
+		sample := []metrics.Sample{{Name: name}}
+		metrics.Read(sample)
+		h := sample[0].Value.Float64Histogram()
+		result[i].Buckets = h.Buckets
+		result[i].Counts = append([]uint64(nil), h.Counts...)
+	}
+	return result
+}
+
+func quantile(before, after metrics.Float64Histogram, part float64) float64 {
+	var all, sum uint64
+	for i := range after.Counts {
+		all += after.Counts[i] - before.Counts[i]
+	}
+	for i := range after.Counts {
+		sum += after.Counts[i] - before.Counts[i]
+		if sum != 0 && float64(sum) >= part*float64(all) {
+			return after.Buckets[i+1] * 1e9
+		}
+	}
+	return 0
+}
+
+var liveBlocks [][]byte
+var chain *listNode
+var listSink *listNode
+
+func pausesAmongMany(b *testing.B) {
+	var c gathering
+	var group sync.WaitGroup
+	var over atomic.Bool
+	for i := 0; i < blockCount; i++ {
+		liveBlocks = append(liveBlocks, make([]byte, 1<<20))
+	}
+	for i := 0; i < nodeCount; i++ {
+		chain = &listNode{next: chain}
+	}
+	c.gate = make(chan struct{})
+	c.left.Add(standing)
+	for i := 0; i < standing; i++ {
+		go c.waitAtGate()
+	}
+	group.Add(2)
+	go func() {
+		for x := 0; !over.Load(); x++ {
+		}
+		group.Done()
+	}()
+	go func() {
+		for !over.Load() {
+			n := new(listNode)
+			if alwaysFalse {
+				listSink = n
+			}
+		}
+		group.Done()
+	}()
+	runtime.GC()
+	before := readPauses()
+	begin := time.Now()
+	for i := 0; i < gcCycles; i++ {
+		runtime.GC()
+	}
+	manualNs = float64(time.Since(begin).Nanoseconds()) / gcCycles
+	after := readPauses()
+	over.Store(true)
+	group.Wait()
+	c.dismiss()
+	for i, name := range []string{"stopping", "total"} {
+		counters[name+"_p50_ns"] = quantile(before[i], after[i], 0.5)
+		counters[name+"_p999_ns"] = quantile(before[i], after[i], 0.999)
+		counters[name+"_max_ns"] = quantile(before[i], after[i], 1)
+	}
+	liveBlocks, chain = nil, nil
+}
+
+func init() {
+	register("ring/503", peerCase{run: ring})
+	register("fan/8", peerCase{run: fan})
+	register("mutex/goroutines:1000", peerCase{
+		run: func(b *testing.B) { lockAndCount(b, 1000) }})
+	register("timer/storm_100k", peerCase{run: timers})
+	register("goroutine/parked_1M", peerCase{run: parked, once: true})
+	register("pause/1GiB_10k", peerCase{run: pausesAmongMany, once: true})
+}
