@@ -83,6 +83,8 @@ size_t tri_host_stacks_snapshot(void);
 bool tri_host_stack_scan(size_t i,
                          void (*scan)(uintptr_t lo, uintptr_t hi, void *arg),
                          void *arg);
+/* A hint: that one is next but a few.  Any number. */
+void tri_host_stack_soon(size_t i);
 /*
  * .data/.bss of the program and its libraries and registered ranges, cut into
  * pieces of at most TRI_ROOT_PIECE_BYTES.  tri_host_roots_refresh() lists them:

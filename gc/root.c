@@ -154,6 +154,10 @@ put_retry(size_t stack)
     return room;
 }
 
+/* So far ahead a stack's words are asked for: each lies on a page of its own, so
+ * reading it is three misses, of the page's translation too. */
+#define AHEAD 6
+
 static bool
 do_stack(struct tri_work_p *work)
 {
@@ -163,6 +167,7 @@ do_stack(struct tri_work_p *work)
     if (tri_load(&jobs.next_stack) < jobs.stacks) {
         stack = tri_add(&jobs.next_stack, 1);
         fresh = stack < jobs.stacks;
+        tri_host_stack_soon(stack + AHEAD);
     }
     if (!fresh && !take_retry(&stack))
         return false;

@@ -127,6 +127,21 @@ scan_on_thread(struct tri_m *m, struct tri_g *g, scan_fn scan, void *arg)
     return there;
 }
 
+/* Reads what may change: whatever address comes of it is only a hint. */
+TRI_NO_SANITIZE void
+tri_host_stack_soon(size_t i)
+{
+    enum {
+        LINE = 64,
+        LINES = 4
+    };
+    if (i >= tri_g_count())
+        return;
+    const char *sp = *(char *const volatile *)&tri_g_at(i)->sp;
+    for (int line = 0; line < LINES; line++)
+        __builtin_prefetch(sp + line * LINE);
+}
+
 bool
 tri_host_stack_scan(size_t i, scan_fn scan, void *arg)
 {

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 
 #include "base/check.h"
 #include "base/lock.h"
@@ -101,11 +102,30 @@ stack_at(size_t i)
     return pool.base + i * pool.stack_bytes;
 }
 
-/* Marks the low end of `count` stacks from number `first` on. */
+/* The low ends of `count` stacks from number `first` on in one call, which costs
+ * half of what one for each does; how many bytes it did.  The descriptor is
+ * opened each time: the program may close all it does not know. */
+static size_t
+guard_at_once(size_t first, size_t count)
+{
+    static struct iovec ends[CHUNK_STACKS_MAX]; /* under the lock */
+    long fd = tri_syscall3(SYS_pidfd_open, tri_os_pid(), 0, 0);
+    if (fd < 0)
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        ends[i] = (struct iovec){ (void *)stack_at(first + i),
+                                  TRI_STACK_GUARD_BYTES };
+    long bytes = tri_syscall6(SYS_process_madvise, fd, (long)(uintptr_t)ends,
+                              (long)count, MADV_GUARD_INSTALL, 0, 0);
+    tri_syscall3(SYS_close, fd, 0, 0);
+    return bytes < 0 ? 0 : (size_t)bytes;
+}
+
 static void
 guard_markers(size_t first, size_t count)
 {
-    for (size_t i = first; i < first + count; i++) {
+    size_t done = guard_at_once(first, count) / TRI_STACK_GUARD_BYTES;
+    for (size_t i = first + done; i < first + count; i++) {
         long error =
             tri_syscall3(SYS_madvise, (long)stack_at(i),
                          (long)TRI_STACK_GUARD_BYTES, MADV_GUARD_INSTALL);

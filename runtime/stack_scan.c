@@ -61,7 +61,8 @@ tri_stack_scan(struct tri_g *g, uintptr_t sp, const ucontext_t *uc,
                tri_scan_fn scan, void *arg)
 {
     if (TRI_LIKELY(sp >= g->stack.lo && sp <= g->stack.hi)) {
-        scan(aligned(sp), g->stack.hi, arg);
+        /* Above the top lies nothing but colour (STACK-2). */
+        scan(aligned(sp), g->stack.top, arg);
         return sp;
     }
     uintptr_t alt = uc == NULL ? 0 : (uintptr_t)uc->uc_stack.ss_sp;

@@ -206,6 +206,12 @@ scan_own(void (*scan)(uintptr_t, uintptr_t, void *), void *arg)
     scan(lo, self->stack, arg);
 }
 
+void
+tri_host_stack_soon(size_t i)
+{
+    (void)i;
+}
+
 bool
 tri_host_stack_scan(size_t i,
                     void (*scan)(uintptr_t lo, uintptr_t hi, void *arg),
