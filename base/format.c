@@ -420,30 +420,16 @@ tri_format(char *out, size_t bytes, const char *format, ...)
     return length;
 }
 
-static TRI_PRINTF(2, 0) void vprint_to(int fd, const char *format, va_list args)
-{
-    char text[1024];
-    size_t length = tri_vformat(text, sizeof(text), format, args);
-    if (length >= sizeof(text))
-        length = sizeof(text) - 1;
-    /* Nobody to tell when it fails. */
-    (void)tri_syscall3(SYS_write, fd, (long)text, (long)length);
-}
-
 void
 tri_print(const char *format, ...)
 {
+    char text[1024];
     va_list args;
     va_start(args, format);
-    vprint_to(2, format, args);
+    size_t length = tri_vformat(text, sizeof(text), format, args);
     va_end(args);
-}
-
-void
-tri_print_to(int fd, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vprint_to(fd, format, args);
-    va_end(args);
+    if (length >= sizeof(text))
+        length = sizeof(text) - 1;
+    /* Nobody to tell when it fails. */
+    (void)tri_syscall3(SYS_write, 2, (long)text, (long)length);
 }

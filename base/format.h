@@ -22,7 +22,5 @@ size_t tri_vformat(char *out, size_t bytes, const char *format, va_list args)
 
 /* Formats up to 1023 bytes and writes them to fd 2 with one write(2). */
 void tri_print(const char *format, ...) TRI_PRINTF(1, 2);
-/* The same to another descriptor. */
-void tri_print_to(int fd, const char *format, ...) TRI_PRINTF(2, 3);
 
 #endif /* TRI_BASE_FORMAT_H */

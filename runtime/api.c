@@ -40,7 +40,7 @@ tri_go_sized(void (*fn)(void *), void *arg, size_t stack_bytes)
             "tri_go_sized: a stack of %zu bytes is more than the largest, "
             "1 GiB; put large data into the heap",
             stack_bytes);
-    bool fits = stack_bytes <= tri_stack_bytes() - TRI_STACK_GUARD_BYTES;
+    bool fits = stack_bytes <= tri_stack_usable();
     tri_spawn(fn, arg, NULL, fits ? 0 : stack_bytes,
               __builtin_return_address(0));
     tri_schedpoint();

@@ -8,6 +8,8 @@
  * P's goroutines and mark workers stay where its cache and memory are, whichever
  * thread runs them; a thread that keeps its P makes no system call.
  *
+ * What such a thread starts (a pthread, a process) inherits its one CPU.
+ *
  *   BIND-1  Only threads that the runtime made are moved: an attached thread's
  *           place is the program's.
  *
@@ -96,6 +98,8 @@ tri_bind_init(void)
                   "there are; no thread is bound\n");
 }
 
+/* Where it may run, the kernel takes from what it is asked for: with all CPUs
+ * asked for, wherever the process may. */
 static void
 move_to(int cpu)
 {
@@ -105,7 +109,11 @@ move_to(int cpu)
             1ul << (unsigned)cpu % (8 * sizeof(mask[0]));
     long error = tri_syscall3(SYS_sched_setaffinity, 0, sizeof(mask),
                               (long)(uintptr_t)mask);
-    if (error < 0 && tri_swap(&complained, 1) == 0)
+    if (error >= 0)
+        return;
+    memset(mask, 0xff, sizeof(mask));
+    tri_syscall3(SYS_sched_setaffinity, 0, sizeof(mask), (long)(uintptr_t)mask);
+    if (tri_swap(&complained, 1) == 0)
         tri_print("tricolor: TRI_BIND: no thread may run on CPU %d any more "
                   "(error %ld); those meant for it run where they may\n",
                   cpu, -error);

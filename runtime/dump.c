@@ -14,10 +14,14 @@
  *           that a wrong frame pointer ends a list and nothing else.
  *   DUMP-2  The signal's handler sets a flag and wakes sysmon, no more; otherwise
  *           it stops the world from a thread that holds what the stopper needs.
+ *   DUMP-3  Nothing is written with the world stopped; otherwise a pipe that a
+ *           goroutine of this process reads is full, and nobody reads it.
  */
 #include "runtime/dump.h"
 
+#include <errno.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <signal.h>
 
 #include "base/check.h"
@@ -202,6 +206,87 @@ enter(const struct group *one)
 
 /* ---- printing ------------------------------------------------------------------- */
 
+/* With the world stopped the text is kept (DUMP-3). */
+#define KEEP       (-1)
+#define LINE_BYTES 1024
+
+static struct page {
+    char *text;
+    size_t used;
+    size_t bytes;
+} page;
+
+/* Room for a line more; false: no memory, and the rest is left out. */
+static bool
+page_has_room(void)
+{
+    if (page.bytes - page.used >= LINE_BYTES)
+        return true;
+    size_t bytes = page.bytes == 0 ? (size_t)1 << 18 : 2 * page.bytes;
+    char *text = tri_os_map(bytes);
+    if (text == NULL)
+        return false;
+    if (page.text != NULL) {
+        memcpy(text, page.text, page.used);
+        tri_os_unmap(page.text, page.bytes);
+    }
+    page.text = text;
+    page.bytes = bytes;
+    return true;
+}
+
+static TRI_PRINTF(2, 3) void say(int fd, const char *format, ...)
+{
+    char line[LINE_BYTES];
+    va_list args;
+    va_start(args, format);
+    size_t length = tri_vformat(line, sizeof(line), format, args);
+    va_end(args);
+    if (length >= sizeof(line))
+        length = sizeof(line) - 1;
+    if (fd != KEEP) {
+        (void)tri_syscall3(SYS_write, fd, (long)line, (long)length);
+    } else if (page_has_room()) {
+        memcpy(page.text + page.used, line, length);
+        page.used += length;
+    }
+}
+
+/* All of it, whatever kind of descriptor that is; 0 or -errno. */
+static long
+write_out(int fd, const struct page *kept)
+{
+    for (size_t at = 0; at < kept->used;) {
+        long done = tri_syscall3(SYS_write, fd, (long)(kept->text + at),
+                                 (long)(kept->used - at));
+        if (done == -EAGAIN) {
+            struct pollfd entry = { .fd = fd, .events = POLLOUT };
+            tri_syscall6(SYS_ppoll, (long)(uintptr_t)&entry, 1, 0, 0, 0, 0);
+        } else if (done < 0 && done != -EINTR) {
+            return done;
+        } else if (done > 0) {
+            at += (size_t)done;
+        }
+    }
+    return 0;
+}
+
+/* The page changes hands while the world is stopped still. */
+static struct page
+take_page(void)
+{
+    struct page kept = page;
+    page = (struct page){ .text = NULL };
+    return kept;
+}
+
+static void
+drop_page(const struct page *kept)
+{
+    if (kept->text != NULL)
+        tri_os_unmap(kept->text, kept->bytes);
+}
+
 /* Reading a symbol table takes a while, and stacks have frames in common. */
 static const struct tri_symbol *
 symbol_of(uintptr_t pc)
@@ -220,11 +305,11 @@ print_place(int fd, const char *before, uintptr_t pc)
 {
     const struct tri_symbol *symbol = symbol_of(pc);
     if (symbol->name[0] != 0)
-        tri_print_to(fd, "%s%s+0x%lx (%s)\n", before, symbol->name,
-                     symbol->offset, symbol->path);
+        say(fd, "%s%s+0x%lx (%s)\n", before, symbol->name, symbol->offset,
+            symbol->path);
     else
-        tri_print_to(fd, "%s%p (%s +0x%lx)\n", before, (void *)pc,
-                     symbol->path[0] == 0 ? "?" : symbol->path, symbol->offset);
+        say(fd, "%s%p (%s +0x%lx)\n", before, (void *)pc,
+            symbol->path[0] == 0 ? "?" : symbol->path, symbol->offset);
 }
 
 void
@@ -232,7 +317,7 @@ tri_dump_origin(int fd, struct tri_g *g)
 {
     char before[64];
     if (g->bound != NULL) {
-        tri_print_to(fd, "    an attached thread\n");
+        say(fd, "    an attached thread\n");
         return;
     }
     if (g->spawn_pc == NULL)
@@ -262,19 +347,17 @@ print_group(int fd, const struct group *group)
         length +=
             tri_format(ids + length, sizeof(ids) - length, "%s%llu",
                        i == 0 ? "" : ", ", (unsigned long long)group->id[i]);
-    tri_print_to(fd, "\n%s %s%s [%s]%s%s%s:\n",
-                 group->count == 1 ? "goroutine" : "goroutines", ids,
-                 group->count > IDS_SHOWN ? ", ..." : "", state,
-                 g->is_main ? ", main" : "",
-                 g->name == NULL ? "" : ", the runtime's ",
-                 g->name == NULL ? "" : g->name);
+    say(fd, "\n%s %s%s [%s]%s%s%s:\n",
+        group->count == 1 ? "goroutine" : "goroutines", ids,
+        group->count > IDS_SHOWN ? ", ..." : "", state,
+        g->is_main ? ", main" : "", g->name == NULL ? "" : ", the runtime's ",
+        g->name == NULL ? "" : g->name);
     if (group->count > IDS_SHOWN)
-        tri_print_to(fd, "    %llu of them\n",
-                     (unsigned long long)group->count);
+        say(fd, "    %llu of them\n", (unsigned long long)group->count);
     for (int i = 0; i < group->frames; i++)
         print_place(fd, "    ", group->pc[i] - (i > 0));
     if (group->cut)
-        tri_print_to(fd, "    (no frame pointer to follow from here)\n");
+        say(fd, "    (no frame pointer to follow from here)\n");
     tri_dump_origin(fd, g);
 }
 
@@ -284,10 +367,10 @@ print_groups(int fd)
     for (size_t i = 0; i < dump.group_count; i++)
         print_group(fd, &dump.groups[dump.order[i]]);
     if (dump.ungrouped != 0)
-        tri_print_to(fd,
-                     "\nand %llu more goroutines, each at a place of its "
-                     "own\n",
-                     (unsigned long long)dump.ungrouped);
+        say(fd,
+            "\nand %llu more goroutines, each at a place of its "
+            "own\n",
+            (unsigned long long)dump.ungrouped);
 }
 
 void
@@ -310,17 +393,16 @@ tri_dump_all(int fd)
         if (!enter(&one))
             dump.ungrouped++;
     }
-    tri_print_to(fd, "%llu goroutines, %u threads, %d procs, collector %s\n",
-                 (unsigned long long)live, tri_m_thread_count(),
-                 tri_load(&tri_sched.p_count),
-                 tri_gc_active() ? "marking" : "off");
+    say(fd, "%llu goroutines, %u threads, %d procs, collector %s\n",
+        (unsigned long long)live, tri_m_thread_count(),
+        tri_load(&tri_sched.p_count), tri_gc_active() ? "marking" : "off");
     print_groups(fd);
     if (dump.groups != NULL)
         tri_os_unmap(dump.groups, bytes);
     dump.groups = NULL;
 }
 
-TRI_API TRI_NOINLINE void
+TRI_API TRI_NOINLINE int
 tri_dump_goroutines(int fd)
 {
     tri_check_caller("tri_dump_goroutines");
@@ -328,13 +410,26 @@ tri_dump_goroutines(int fd)
     const uintptr_t *frame = __builtin_frame_address(0);
     dump.self =
         (struct place){ (uintptr_t)__builtin_return_address(0), frame[0] };
-    tri_dump_all(fd);
+    tri_dump_all(KEEP);
+    struct page kept = take_page();
     tri_host_start_world();
+    tri_blocking_begin();
+    long error = fd < 0 ? -EBADF : write_out(fd, &kept);
+    tri_blocking_end();
+    drop_page(&kept);
+    return (int)error;
 }
 
 /* ---- SIGQUIT ---------------------------------------------------------------------- */
 
 static TRI_ATOMIC(uint32_t) wanted;
+static bool ours_to_dump = true; /* [c] but in the child of a fork */
+
+void
+tri_dump_in_child(void)
+{
+    ours_to_dump = false;
+}
 
 /* As if we had never been asked.  Raw, like the handler. */
 static TRI_NO_SANITIZE void
@@ -358,7 +453,9 @@ static TRI_NO_SANITIZE void
 on_quit(int number, siginfo_t *info, void *context)
 {
     (void)info, (void)context;
-    if (tri_swap(&wanted, 1) != 0)
+    if (!ours_to_dump)
+        die_by(number); /* a child, whose sysmon is the parent's */
+    else if (tri_swap(&wanted, 1) != 0 && tri_debug.sigquit == SIGQUIT_DIES)
         die_by(number);                    /* twice: it cannot be dumped */
     tri_store(&tri_sched.monitor_word, 1); /* DUMP-2 */
     tri_syscall3(SYS_futex, (long)(uintptr_t)&tri_sched.monitor_word,
@@ -370,13 +467,20 @@ tri_dump_poll(void)
 {
     if (TRI_LIKELY(tri_load(&wanted) == 0))
         return;
+    tri_store(&wanted, tri_debug.sigquit == SIGQUIT_DIES);
     tri_host_stop_world(TRI_STOP_STATS);
-    tri_print("SIGQUIT: ");
-    tri_dump_all(2);
+    say(KEEP, "SIGQUIT: ");
+    tri_dump_all(KEEP);
+    struct page kept = take_page();
     tri_host_start_world();
+    tri_enter();
+    tri_m_block(tri_local_m()); /* no pause waits for who reads it */
+    (void)write_out(2, &kept);
+    tri_m_unblock(tri_local_m(), false);
+    tri_leave();
+    drop_page(&kept);
     if (tri_debug.sigquit == SIGQUIT_DIES)
         die_by(SIGQUIT);
-    tri_store(&wanted, 0);
 }
 
 void

@@ -13,5 +13,7 @@ void tri_dump_origin(int fd, struct tri_g *g);
 /* SIGQUIT, asked for by its handler: sysmon calls this now and then. */
 void tri_dump_poll(void);
 void tri_dump_init(void);
+/* The child of a fork dies by SIGQUIT as any process does. */
+void tri_dump_in_child(void);
 
 #endif /* TRI_RUNTIME_DUMP_H */

@@ -38,8 +38,7 @@ change_procs(void *unused)
     (void)unused;
     for (;;) {
         tri_park(commit_sleep, NULL, "the machine to change");
-        if (tri_load(&follow.on) != 0)
-            tri_world_set_procs(tri_load(&follow.wanted));
+        tri_world_set_procs_if(tri_load(&follow.wanted), &follow.on);
     }
 }
 

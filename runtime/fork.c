@@ -36,6 +36,7 @@
 #include "base/check.h"
 #include "base/os.h"
 #include "base/syscall.h"
+#include "runtime/dump.h"
 #include "runtime/poll.h"
 #include "runtime/sched.h"
 
@@ -98,6 +99,7 @@ in_child(void)
     local->g = NULL;
     local->m = NULL;
     tri_poll_in_child(); /* POLL-8 */
+    tri_dump_in_child();
     tri_panic_instead("this process was forked from a running runtime, whose "
                       "threads it does not have; exec or _exit in the child, "
                       "or fork before the runtime starts");

@@ -141,9 +141,9 @@ void tri_m_answer(struct tri_m *m);
 void tri_m_note_request(void);
 /* The scheduler's safe point: the same, in a section, with no goroutine. */
 void tri_m_safe_point(struct tri_m *m);
-/* For dumps: the calling function, and where it will go on. */
+/* For dumps: where the calling function returns to, and the frame there. */
 #define tri_m_note_place(m)                                                    \
-    ((m)->stopped_fp = (uintptr_t)__builtin_frame_address(0),                  \
+    ((m)->stopped_fp = *(const uintptr_t *)__builtin_frame_address(0),         \
      (m)->stopped_pc = (uintptr_t)__builtin_return_address(0))
 /* Always inlined: the handler must not call what is instrumented. */
 static inline __attribute__((always_inline)) bool

@@ -129,6 +129,9 @@ tri_poll_rest(struct tri_m *m)
     struct tri_g *ready = take(events, count);
     tri_m_take_idle_p(m);
     tri_sched_put_list(ready);
+    /* We may have something else to do first (SCHED-2). */
+    if (ready != NULL)
+        tri_sched_wake();
     return true;
 }
 

@@ -108,7 +108,8 @@ await_connection(int fd)
         bytes = sizeof(peer);
         status = tri_syscall3(SYS_getpeername, fd, (long)(uintptr_t)&peer,
                               (long)(uintptr_t)&bytes);
-        if (status != -ENOTCONN)
+        /* Hung up without an error: somebody else took it. */
+        if (status != -ENOTCONN || ((uint32_t)ready & EPOLLHUP) != 0)
             return (int)status;
     }
 }
@@ -118,12 +119,19 @@ tri_connect(int fd, const struct sockaddr *address, socklen_t bytes)
 {
     tri_check_caller("tri_connect");
     tri_schedpoint();
-    tri_blocking_begin();
-    long status =
-        tri_syscall3(SYS_connect, fd, (long)(uintptr_t)address, (long)bytes);
-    tri_blocking_end();
-    /* After a signal it goes on, too. */
-    if (status != -EINPROGRESS && status != -EINTR)
+    long status;
+    bool again = false;
+    do {
+        tri_blocking_begin();
+        status = tri_syscall3(SYS_connect, fd, (long)(uintptr_t)address,
+                              (long)bytes);
+        tri_blocking_end();
+        if (again && status == -EISCONN)
+            return 0;
+        again = true;
+        /* After a signal TCP goes on (EALREADY tells), others begin anew. */
+    } while (status == -EINTR);
+    if (status != -EINPROGRESS && status != -EALREADY)
         return (int)status;
     return await_connection(fd);
 }

@@ -133,6 +133,13 @@ stop_at_rest(void)
 int
 tri_world_set_procs(int procs)
 {
+    static TRI_ATOMIC(uint32_t) always = 1;
+    return tri_world_set_procs_if(procs, &always);
+}
+
+int
+tri_world_set_procs_if(int procs, TRI_ATOMIC(uint32_t) *still)
+{
     int before = tri_load(&tri_sched.p_count);
     if (procs < 1 || procs == before)
         return before;
@@ -140,6 +147,10 @@ tri_world_set_procs(int procs)
         procs = TRI_PROCS_MAX;
     stop_at_rest();
     before = tri_load(&tri_sched.p_count);
+    if (tri_load(still) == 0) {
+        tri_host_start_world();
+        return before;
+    }
     struct tri_m *self = tri_local_m();
     tri_lock(&tri_sched.lock);
     if (procs > before) {

@@ -371,7 +371,7 @@ tri_p_hand_off(struct tri_p *p)
     rouse(m);
     /* SCHED-2: who made work visible since we looked saw no idle P; and who spun
      * then may have found other work, or looked too early. */
-    if (idle && work_anywhere(calls))
+    if (idle && (work_anywhere(calls) || tri_poll_unattended()))
         tri_sched_wake();
 }
 

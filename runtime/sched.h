@@ -237,6 +237,8 @@ void tri_sysmon_poke(void);
 void tri_sysmon_poke_before(int64_t when_ns);
 bool tri_world_stopped(void);
 int tri_world_set_procs(int procs);
+/* The same if `still` is not 0 once the world has stopped. */
+int tri_world_set_procs_if(int procs, TRI_ATOMIC(uint32_t) *still);
 /* The collector's pauses: until all stood, and from the asking to the start. */
 extern struct tri_histogram tri_pauses_stopping;
 extern struct tri_histogram tri_pauses_total;

@@ -180,8 +180,10 @@ put_in_order(struct call *call, struct tri_select_case *cases, size_t count)
             continue;
         check_case(cases, i);
         uint32_t j = random_below(n + 1);
-        call->order[n++] = call->order[j];
+        if (j != n)
+            call->order[n] = call->order[j];
         call->order[j] = (uint8_t)i;
+        n++;
     }
     call->count = n;
     for (uint32_t k = 1; k < n; k++) {

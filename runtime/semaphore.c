@@ -61,6 +61,10 @@ tri_sem_acquire(struct tri_sem *sem, uint64_t units)
 {
     tri_check_caller("tri_sem_acquire");
     tri_schedpoint();
+    if (TRI_UNLIKELY(units > TRI_SEM_MAX))
+        tri_panic("tri_sem_acquire: %llu units are more than a semaphore ever "
+                  "has; is the number negative?",
+                  (unsigned long long)units);
     uint64_t word;
     if (!take(sem, units, &word))
         acquire_slow(sem, units);

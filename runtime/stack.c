@@ -52,6 +52,13 @@ tri_stack_bytes(void)
     return pool.stack_bytes;
 }
 
+size_t
+tri_stack_usable(void)
+{
+    return pool.stack_bytes - TRI_STACK_GUARD_BYTES
+         - (COLOURS - 1) * COLOUR_BYTES;
+}
+
 enum tri_stack_guard
 tri_stack_guard_kind(void)
 {

@@ -53,5 +53,7 @@ void tri_stack_give_back(const struct tri_stack *stack);
 
 /* Of each stack in the pool, guard included. */
 size_t tri_stack_bytes(void);
+/* Of each, at least that much lies below its top. */
+size_t tri_stack_usable(void);
 
 #endif /* TRI_RUNTIME_STACK_H */

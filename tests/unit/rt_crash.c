@@ -168,6 +168,15 @@ unlock_twice(void *unused)
 }
 
 static int
+ask_for_minus_one(void *unused)
+{
+    (void)unused;
+    struct tri_sem sem = TRI_SEM_INIT(1);
+    tri_sem_acquire(&sem, (uint64_t)-1);
+    return 0;
+}
+
+static int
 done_too_often(void *unused)
 {
     (void)unused;
@@ -237,6 +246,7 @@ TEST(misuse_panics_with_one_sentence)
         { end_without_begin, "call them in pairs" },
         { unlock_twice, "is not locked; unlock once for each lock" },
         { done_too_often, "falls below 0" },
+        { ask_for_minus_one, "is the number negative?" },
         { close_twice, "tri_chan_close: the channel at" },
         { send_closed, "tri_chan_send: the channel at" },
         { make_huge, "make the channel smaller" },

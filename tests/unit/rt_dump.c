@@ -4,10 +4,14 @@
  * and before a death; and goroutines with stacks of their own size.
  * To see it fail: let place_of (runtime/dump.c) take a goroutine in a blocking call
  * for a parked one, print in the handler of SIGQUIT itself (DUMP-2: it hangs now
- * and then), or leave free_sized out of tri_g_free (memory grows).
+ * and then), write while the
+ * world is stopped (DUMP-3: it hangs), or leave free_sized out of tri_g_free
+ * (memory grows).
  */
 #include <tricolor/tricolor.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +34,7 @@ dump_to_text(void)
 {
     FILE *file = tmpfile();
     EXPECT(file != NULL);
-    tri_dump_goroutines(fileno(file));
+    EXPECT_EQ(tri_dump_goroutines(fileno(file)), 0);
     EXPECT(fseek(file, 0, SEEK_SET) == 0);
     size_t bytes = fread(text, 1, sizeof(text) - 1, file);
     text[bytes] = 0;
@@ -136,6 +140,44 @@ run(int (*fn)(void *), const char *words)
 TEST(a_dump_says_where_each_stands_and_where_it_was_made)
 {
     run(look_at_dump, "all is well");
+}
+
+/* ---- into a pipe of our own ----------------------------------------------------- */
+
+static int ends[2];
+static volatile size_t drained;
+
+static void
+drain(void *unused)
+{
+    char bytes[512];
+    ssize_t got;
+    (void)unused;
+    while ((got = tri_read(ends[0], bytes, sizeof(bytes))) > 0)
+        __atomic_fetch_add(&drained, (size_t)got, __ATOMIC_SEQ_CST);
+    tri_waitgroup_done(&group);
+}
+
+static int
+dump_into_pipe(void *unused)
+{
+    (void)unused;
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT(fcntl(ends[1], F_SETPIPE_SZ, 4096) > 0);
+    tri_waitgroup_add(&group, 1);
+    tri_go(drain, NULL);
+    int dumps = 0;
+    for (; __atomic_load_n(&drained, __ATOMIC_SEQ_CST) < 20000; dumps++)
+        EXPECT_EQ(tri_dump_goroutines(ends[1]), 0);
+    EXPECT_EQ(tri_dump_goroutines(-1), -EBADF);
+    EXPECT_EQ(close(ends[1]), 0);
+    tri_waitgroup_wait(&group);
+    return 0;
+}
+
+TEST(a_dump_may_go_into_a_pipe_that_a_goroutine_reads)
+{
+    run(dump_into_pipe, "all is well");
 }
 
 /* ---- SIGQUIT ---------------------------------------------------------------- */

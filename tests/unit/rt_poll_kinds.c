@@ -4,14 +4,18 @@
  * To see it fail:
  *   POLL-7  leave the blocking section out of call_and_wait in poll_io.c (the one P
  *           sleeps, and has to be taken from it);
+ *   connect  begun again after EINTR: leave that out of tri_connect (it spins);
  *   the rest of a file that is cached in part: leave it out of try_vector.
  */
 #include <tricolor/tricolor.h>
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "runtime/sched.h"
@@ -151,6 +155,70 @@ TEST(what_cannot_be_tried_is_waited_for_without_a_p)
     tri_set_procs(procs);
     EXPECT_EQ(tri_close(terminal), 0);
     EXPECT_EQ(tri_close(other), 0);
+}
+
+/* ---- a connection that a signal broke off ---------------------------------------- */
+
+static struct sockaddr_un address = { .sun_family = AF_UNIX };
+static volatile int connecting, connected;
+
+static void
+on_signal(int number)
+{
+    (void)number;
+}
+
+static void
+connect_once(void *unused)
+{
+    (void)unused;
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    EXPECT(fd >= 0);
+    __atomic_store_n(&connecting, gettid(), __ATOMIC_SEQ_CST);
+    EXPECT_EQ(tri_connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    __atomic_store_n(&connected, 1, __ATOMIC_SEQ_CST);
+    EXPECT_EQ(tri_close(fd), 0);
+    tri_waitgroup_done(&group);
+}
+
+/* A full backlog makes connect(2) wait, and after a signal nothing is under way. */
+TEST(a_connection_that_a_signal_broke_off_is_begun_anew)
+{
+    enum {
+        WAITING_MAX = 16
+    };
+    int waiting[WAITING_MAX], count = 0, got;
+    struct sigaction action = { .sa_handler = on_signal };
+    EXPECT_EQ(sigaction(SIGUSR1, &action, NULL), 0);
+    (void)snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1,
+                   "tricolor-test-%d", getpid());
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    EXPECT_EQ(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    EXPECT_EQ(listen(listener, 0), 0);
+    do {
+        EXPECT(count < WAITING_MAX);
+        waiting[count] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        got = connect(waiting[count++], (struct sockaddr *)&address,
+                      sizeof(address));
+    } while (got == 0);
+    tri_waitgroup_add(&group, 1);
+    tri_go(connect_once, NULL);
+    while (__atomic_load_n(&connecting, __ATOMIC_SEQ_CST) == 0)
+        tri_sleep(1000000);
+    for (int i = 0; i < 10; i++) {
+        tri_sleep(5000000);
+        EXPECT_EQ(tgkill(getpid(), connecting, SIGUSR1), 0);
+    }
+    while (__atomic_load_n(&connected, __ATOMIC_SEQ_CST) == 0) {
+        int fd = accept(listener, NULL, NULL);
+        if (fd >= 0)
+            close(fd);
+        tri_sleep(1000000);
+    }
+    tri_waitgroup_wait(&group);
+    for (int i = 0; i < count; i++)
+        close(waiting[i]);
+    EXPECT_EQ(tri_close(listener), 0);
 }
 
 RUNTIME_TEST_MAIN
