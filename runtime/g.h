@@ -15,8 +15,8 @@
  *   G-1  `sp` is written before the state leaves RUNNING (release), and a
  *        scanner sets SCAN (acquire) before it reads `sp`; otherwise the
  *        words between are lost.
- *   G-2  RUNNING is entered only by a CAS from RUNNABLE without SCAN;
- *        otherwise a stack changes under its scanner.
+ *   G-2  RUNNING is entered only from RUNNABLE without SCAN, by a CAS while there
+ *        may be scanners (G-4); otherwise a stack changes under its scanner.
  *   G-3  G structs are type-stable and stay in the table for ever; a dead one
  *        is reused under a new id; otherwise a scanner, which has its index,
  *        reads something else.

@@ -12,8 +12,8 @@
  *            that lock; so whoever has cancelled may drop it.  Otherwise it fires
  *            into a frame that is gone.
  *
- * Not otherwise: one heap per P scales better with many short sleeps, but needs
- * stealing of timers; sleeping goroutines were never what a profile showed.
+ * Not yet otherwise: one heap per P scales better with many short sleeps, but needs
+ * stealing of timers.  timer/storm_100k shows what that would gain.
  */
 #include "base/check.h"
 #include "base/os.h"

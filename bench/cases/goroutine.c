@@ -163,3 +163,8 @@ TRI_BENCH(mutex_2, .name = "mutex/goroutines:2", .goroutines = 2)
 {
     lock_and_count(state);
 }
+
+TRI_BENCH(mutex_1000, .name = "mutex/goroutines:1000", .goroutines = 1000)
+{
+    lock_and_count(state);
+}

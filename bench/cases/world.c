@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench/cases/world.c: many goroutines at once: a ring, a fan, a crowd at one
- * mutex, a storm of timers, a million that wait, and pauses among ten thousand.
+ * bench/cases/world.c: many goroutines at once: a ring, a fan, a storm of
+ * timers, a million that wait, and pauses among ten thousand.
  *
  * Counters that end in "_ns" are rows of their own in bench/compare-go.
  */
@@ -113,32 +113,6 @@ TRI_BENCH(fan, .name = "fan/8")
     (void)tri_bench_end(state);
     if (sum != count * (count - 1) / 2 * 3 + count)
         tri_bench_fail(state, "results were lost");
-}
-
-/* ---- a crowd at one mutex --------------------------------------------------------- */
-
-struct guarded {
-    struct tri_mutex mutex;
-    int64_t count;
-};
-
-static void
-lock_passes(void *shared, int64_t passes)
-{
-    struct guarded *guarded = shared;
-    for (; passes > 0; passes--) {
-        tri_mutex_lock(&guarded->mutex);
-        *(volatile int64_t *)&guarded->count += 1;
-        tri_mutex_unlock(&guarded->mutex);
-    }
-}
-
-TRI_BENCH(crowd, .name = "mutex/goroutines:1000", .goroutines = 1000)
-{
-    struct guarded guarded = { .count = 0 };
-    tri_bench_parallel(state, lock_passes, &guarded);
-    if (guarded.count != state->iterations)
-        tri_bench_fail(state, "the mutex let two in at once");
 }
 
 /* ---- timers ------------------------------------------------------------------------ */
