@@ -34,7 +34,7 @@ static struct {
     int cpu[TRI_PROCS_MAX]; /* the system's numbers, in the order of Ps */
 } places;
 
-/* A thread stays where it is if it cannot be moved; said once. */
+/* A thread that cannot be moved runs where it may; said once. */
 static TRI_ATOMIC(uint32_t) complained;
 
 static void
