@@ -13,8 +13,7 @@
 int
 tri_host_proc_count(void)
 {
-    /* Relaxed: changes with the world stopped. */
-    return tri_load_relaxed(&tri_sched.p_count);
+    return tri_sched_p_count();
 }
 
 struct tri_gc_p *

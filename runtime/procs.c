@@ -8,6 +8,9 @@
  *           global queue, its dead ones to the global list, what the collector
  *           keeps on it to tri_gc_p_retire, its thread to those who want a P;
  *           otherwise they wait for one that does not come back.
+ *   PROC-3  A P is whole before the count covers it, and who walks the Ps reads
+ *           the count first, with acquire; otherwise a walk outside a section,
+ *           stopped in place between two of them, meets one half made.
  */
 #include "base/check.h"
 #include "base/os.h"

@@ -46,13 +46,6 @@ struct tri_sched tri_sched = { .lock = TRI_LOCK_INIT(SCHED),
 /* Counts tri_host_wake_workers: the idle re-check of the collector's work. */
 static TRI_ATOMIC(uint64_t) worker_calls;
 
-static int32_t
-p_count(void)
-{
-    /* Relaxed: changes with the world stopped. */
-    return tri_load_relaxed(&tri_sched.p_count);
-}
-
 /* ---- who holds which P ---------------------------------------------------- */
 
 struct tri_p *
@@ -336,7 +329,7 @@ work_anywhere(uint64_t calls_before)
     if (tri_load(&tri_sched.queue_count) != 0
         || tri_load(&worker_calls) != calls_before || timer_due())
         return true;
-    for (int32_t i = 0; i < p_count(); i++)
+    for (int32_t i = 0; i < tri_sched_p_count(); i++)
         if (p_has_work(tri_sched.p[i]))
             return true;
     return false;
@@ -518,7 +511,7 @@ take_global(struct tri_p *p, uint32_t max)
         return NULL;
     tri_lock(&tri_sched.lock);
     uint32_t count = tri_load(&tri_sched.queue_count);
-    uint32_t share = count / (uint32_t)p_count() + 1;
+    uint32_t share = count / (uint32_t)tri_sched_p_count() + 1;
     if (share > count)
         share = count;
     if (share > max)
@@ -578,7 +571,7 @@ steal_from(struct tri_p *p, struct tri_p *victim, bool runnext_too)
 static struct tri_g *
 steal(struct tri_p *p)
 {
-    uint32_t count = (uint32_t)p_count();
+    uint32_t count = (uint32_t)tri_sched_p_count();
     for (int round = 0; round < STEAL_ROUNDS; round++) {
         uint32_t at = tri_p_random(p) % count;
         for (uint32_t i = 0; i < count; i++, at = (at + 1) % count) {
@@ -748,7 +741,8 @@ find_work(struct tri_m *m, struct tri_p *p)
     }
     if (wanted && give_to_wanting(m))
         return NULL;
-    uint32_t busy = (uint32_t)p_count() - tri_load(&tri_sched.idle_p_count);
+    uint32_t busy =
+        (uint32_t)tri_sched_p_count() - tri_load(&tri_sched.idle_p_count);
     if (m->spinning != 0 || 2 * tri_load(&tri_sched.spinning) < busy) {
         if (m->spinning == 0) {
             m->spinning = 1;

@@ -73,6 +73,15 @@ struct tri_sched {
 
 extern struct tri_sched tri_sched;
 
+/* How many Ps there are; 0 .. count - 1 exist.  Acquire pairs with the store in
+ * tri_world_set_procs_if, which comes after the new Ps: who asks outside a
+ * section may have been stopped in place, with no acquire of its own (PROC-3). */
+static inline int32_t
+tri_sched_p_count(void)
+{
+    return tri_load_acquire(&tri_sched.p_count);
+}
+
 /* The calling thread's, inside a critical section. */
 static inline struct tri_p *
 tri_current_p(void)

@@ -54,7 +54,7 @@ work_for_more(struct tri_p *p)
 {
     if (others_wait(p) || tri_gc_phase() == TRI_GC_MARK)
         return true;
-    int32_t count = tri_load_relaxed(&tri_sched.p_count);
+    int32_t count = tri_sched_p_count();
     for (int32_t i = 0; i < count; i++)
         if (tri_runq_count(&tri_sched.p[i]->runq) != 0)
             return tri_load(&tri_sched.idle_p_count) == 0;
@@ -127,7 +127,7 @@ static bool
 look(int64_t now_ns)
 {
     bool did = tri_sched_serve_wanting(now_ns);
-    int32_t count = tri_load_relaxed(&tri_sched.p_count);
+    int32_t count = tri_sched_p_count();
     for (int32_t i = 0; i < count; i++) {
         struct tri_p *p = tri_sched.p[i];
         switch (tri_load(&p->status)) {
@@ -165,8 +165,7 @@ tri_sysmon_poke_before(int64_t when_ns)
 static bool
 all_idle(void)
 {
-    return tri_load(&tri_sched.idle_p_count)
-            == (uint32_t)tri_load_relaxed(&tri_sched.p_count)
+    return tri_load(&tri_sched.idle_p_count) == (uint32_t)tri_sched_p_count()
         && tri_load(&tri_sched.want_count) == 0;
 }
 

@@ -3,7 +3,8 @@
  * tests/stress/rt_procs.c: who gets a P: hogs are preempted in place, blocking
  * calls hand theirs over, tri_set_procs strands nobody.
  * To see it fail: let sysmon's look() skip TRI_P_RUNNING (the first test never
- * ends) or TRI_P_SYSCALL (the second), or let retire_locked leave the queue.
+ * ends) or TRI_P_SYSCALL (the second), or let retire_locked leave the queue; read
+ * tri_sched.p_count relaxed (PROC-3; under TSan).
  */
 #include <tricolor/tricolor.h>
 
@@ -187,6 +188,39 @@ spread(void *arg)
         }
     }
     tri_waitgroup_done(&group);
+}
+
+/* ---- PROC-3 ----------------------------------------------------------------- */
+
+static void
+walk_ps(void *unused)
+{
+    (void)unused;
+    for (uint64_t n = 0; GET(leave) == 0; n++) {
+        int count = tri_host_proc_count();
+        for (int i = 0; i < count; i++)
+            EXPECT_F(tri_host_proc(i) != NULL, "walk %" PRIu64 ", P %d", n, i);
+    }
+    tri_waitgroup_done(&group);
+}
+
+/* Outside any section, so stopped in place.  TSan is who complains. */
+TEST(who_walks_the_ps_meets_whole_ones)
+{
+    enum {
+        MANY = 48
+    };
+    SET(leave, 0);
+    tri_set_procs(2);
+    tri_waitgroup_add(&group, 1);
+    tri_go(walk_ps, NULL);
+    for (int procs = 3; procs <= MANY; procs++) {
+        tri_sleep(1000 * 1000);
+        EXPECT_EQ(tri_set_procs(procs), procs - 1);
+    }
+    SET(leave, 1);
+    tri_waitgroup_wait(&group);
+    tri_set_procs(2);
 }
 
 TEST(changing_the_number_of_ps_strands_nobody)
