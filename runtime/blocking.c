@@ -18,6 +18,7 @@
 #include "base/check.h"
 #include "base/os.h"
 #include "gc/gc.h"
+#include "runtime/defer.h"
 #include "runtime/sched.h"
 #include "trace/trace.h"
 
@@ -68,6 +69,7 @@ tri_blocking_begin_regs(const uintptr_t *regs, uintptr_t sp)
     /* Relaxed: ours. */
     struct tri_p *p = tri_load_relaxed(&m->p);
     m->blocking_p = p;
+    tri_defer_call(p);
     tri_trace_blocking_begin(tri_local_g()->id, p->index);
     tri_local_get()->cache = &tri_cache_none;
     tri_store_relaxed(&m->p, NULL);

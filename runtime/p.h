@@ -40,26 +40,31 @@ struct tri_gc_p;
 /* Keys: [c] constant; [h] the holder inside a critical section, or a stopper;
  * [a] atomic; [l] the scheduler's lock; [s] sysmon only. */
 struct tri_p {
-    int index;                     /* [c] */
-    TRI_ATOMIC(uint32_t) status;   /* [a] enum tri_p_status */
-    TRI_ATOMIC(struct tri_m *) m;  /* [a] P-1 */
-    struct tri_gc_p *gc;           /* [c] */
-    struct tri_pcache *cache;      /* [c] */
-    TRI_ATOMIC(uint32_t) diverted; /* [a] next allocation: slow path */
-    TRI_ATOMIC(uint32_t) ragged;   /* [a] the barrier has yet to visit it */
-    TRI_ATOMIC(uint32_t) tick;     /* [a][h] scheduling decisions */
-    TRI_ATOMIC(uint32_t) calls;    /* [a][h] blocking calls begun */
-    TRI_ATOMIC(uint32_t) preempt;  /* [a] somebody wants it */
+    int index;                        /* [c] */
+    TRI_ATOMIC(uint32_t) status;      /* [a] enum tri_p_status */
+    TRI_ATOMIC(struct tri_m *) m;     /* [a] P-1 */
+    struct tri_gc_p *gc;              /* [c] */
+    struct tri_pcache *cache;         /* [c] */
+    TRI_ATOMIC(uint32_t) diverted;    /* [a] next allocation: slow path */
+    TRI_ATOMIC(uint32_t) ragged;      /* [a] the barrier has yet to visit it */
+    TRI_ATOMIC(uint32_t) tick;        /* [a][h] scheduling decisions */
+    TRI_ATOMIC(uint32_t) calls;       /* [a][h] blocking calls begun */
+    TRI_ATOMIC(uint32_t) preempt;     /* [a] somebody wants it */
+    TRI_ATOMIC(uint32_t) defers;      /* [a] puts wake-ups off (SCHED-5) */
+    TRI_ATOMIC(uint32_t) defer_shift; /* [a][s] so many times a mistake */
     TRI_ATOMIC(struct tri_g *) runnext; /* [a] runs before the queue */
     struct tri_runq runq;               /* [a] */
     struct tri_p *link;                 /* [l] idle list */
     struct tri_g *free_gs;              /* [h] dead ones, with their stacks */
     uint32_t free_g_count;              /* [h] */
     uint32_t queue_turn;                /* [h] queues go before who wants a P */
-    uint32_t runnext_streak; /* [o] runnext before the queue so many times */
+    uint32_t runnext_streak; /* [h] runnext before the queue so many times */
+    uint32_t readied;        /* [h] one, in runnext, with nothing else to do */
+    uint32_t solo_streak;    /* [h] so many of those it ran itself */
     uint32_t worker_idle;    /* [h] runs an idle mark worker */
     uint32_t seen_thread;    /* [h] told by proc_start; 0: none yet */
     uint64_t random;         /* [h] xorshift state */
+    uint32_t defer_looks;    /* [s] since the last mistake */
     uint32_t seen_tick;      /* [s] */
     uint32_t seen_calls;     /* [s] */
     int64_t seen_ns;         /* [s] when they changed last */

@@ -33,12 +33,15 @@
 #include "base/sanitize.h"
 #include "gc/gc.h"
 #include "runtime/bind.h"
+#include "runtime/defer.h"
 #include "runtime/poll.h"
 #include "trace/trace.h"
 
 #define RUNNEXT_LIMIT 16u /* decisions before the queue goes before runnext */
 #define STEAL_ROUNDS  4
-#define BATCH         32u
+/* A hand-over's length; Go waits 3 us here. */
+#define RUNNEXT_GRACE_NS 2000
+#define BATCH            32u
 
 struct tri_sched tri_sched = { .lock = TRI_LOCK_INIT(SCHED),
                                .next_timer_ns = INT64_MAX };
@@ -102,6 +105,7 @@ void
 tri_p_left(struct tri_p *p)
 {
     tri_store_relaxed(&p->m, NULL);
+    tri_defer_end(p);
     if (p->seen_thread != 0)
         tri_trace_proc_stop(p->index, p->seen_thread);
     p->seen_thread = 0;
@@ -315,6 +319,14 @@ p_has_work(struct tri_p *p)
     return tri_load(&p->runnext) != NULL || tri_runq_count(&p->runq) != 0;
 }
 
+/* For others than p: not the one for which it woke nobody (SCHED-5). */
+static bool
+p_has_work_for_others(struct tri_p *p)
+{
+    return tri_runq_count(&p->runq) != 0
+        || (tri_load(&p->runnext) != NULL && tri_load(&p->defers) == 0);
+}
+
 static bool
 timer_due(void)
 {
@@ -330,7 +342,7 @@ work_anywhere(uint64_t calls_before)
         || tri_load(&worker_calls) != calls_before || timer_due())
         return true;
     for (int32_t i = 0; i < tri_sched_p_count(); i++)
-        if (p_has_work(tri_sched.p[i]))
+        if (p_has_work_for_others(tri_sched.p[i]))
             return true;
     return false;
 }
@@ -443,10 +455,12 @@ overflow(struct tri_p *p, struct tri_g *g)
     tri_unlock(&tri_sched.lock);
 }
 
-static void
+/* True: it is the only one that waits here. */
+static bool
 put_local(struct tri_p *p, struct tri_g *g, bool next)
 {
     bool placed;
+    bool only = false;
     if (tri_debug.schedfuzz != 0)
         next = next && tri_p_random(p) % 2 == 0;
     if (next) {
@@ -454,22 +468,26 @@ put_local(struct tri_p *p, struct tri_g *g, bool next)
          * look for an idle P follows (SCHED-2). */
         g = tri_swap(&p->runnext, g);
         placed = g == NULL || tri_runq_put(&p->runq, g);
+        only = g == NULL && tri_runq_empty(&p->runq);
     } else {
         placed = tri_runq_put_seen(&p->runq, g);
     }
     if (!placed)
         overflow(p, g);
+    return only;
 }
 
 void
 tri_sched_put(struct tri_g *g, bool next)
 {
     struct tri_p *p = tri_current_p();
+    bool only = false;
     if (p == NULL)
         tri_sched_put_global(g);
     else
-        put_local(p, g, next);
-    tri_sched_wake();
+        only = put_local(p, g, next);
+    if (!only || !tri_defer_wake(p))
+        tri_sched_wake();
 }
 
 void
@@ -482,7 +500,7 @@ tri_sched_put_list(struct tri_g *first)
         if (p == NULL)
             tri_sched_put_global(g);
         else
-            put_local(p, g, g == first);
+            (void)put_local(p, g, g == first);
         if (p == NULL || g != first)
             tri_sched_wake();
     }
@@ -545,11 +563,35 @@ take_local(struct tri_p *p)
     if (g == NULL && tri_load_relaxed(&p->runnext) != NULL) {
         g = tri_swap(&p->runnext, NULL);
         p->runnext_streak++;
-        if (g != NULL)
+        if (g != NULL) {
+            tri_defer_learn(p, tri_runq_empty(&p->runq));
             return g;
+        }
     }
+    tri_defer_learn(p, false);
     p->runnext_streak = 0;
     return g != NULL ? g : tri_runq_take(&p->runq);
+}
+
+/* What victim is about to run next, if it does not get round to it: whoever made
+ * that ready often parks the next moment. */
+static struct tri_g *
+steal_runnext(struct tri_p *victim)
+{
+    struct tri_g *g = tri_load_relaxed(&victim->runnext); /* relaxed: a look */
+    if (g == NULL)
+        return NULL;
+    if (tri_load(&victim->status) == TRI_P_RUNNING) {
+        /* Relaxed: a clock. */
+        uint32_t tick = tri_load_relaxed(&victim->tick);
+        int64_t end = tri_os_now_ns() + RUNNEXT_GRACE_NS;
+        while (tri_os_now_ns() < end)
+            tri_cpu_relax();
+        if (tri_load_relaxed(&victim->tick) != tick)
+            return NULL;
+    }
+    /* Not another one, which is as new. */
+    return tri_cas(&victim->runnext, &g, NULL) ? g : NULL;
 }
 
 static struct tri_g *
@@ -558,7 +600,7 @@ steal_from(struct tri_p *p, struct tri_p *victim, bool runnext_too)
     void *got[TRI_RUNQ_SLOTS / 2];
     uint32_t count = tri_runq_steal(&victim->runq, got, TRI_RUNQ_SLOTS / 2);
     if (count == 0)
-        return runnext_too ? tri_swap(&victim->runnext, NULL) : NULL;
+        return runnext_too ? steal_runnext(victim) : NULL;
     /* Others look at them when we stop spinning (SCHED-3). */
     for (uint32_t i = 0; i + 1 < count; i++)
         if (!tri_runq_put(&p->runq, got[i]))

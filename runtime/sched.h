@@ -47,6 +47,7 @@ struct tri_sched {
     TRI_ATOMIC(uint32_t) idle_p_count; /* [a], written under [l] */
     struct tri_m *idle_m;              /* [l] */
     TRI_ATOMIC(uint32_t) spinning;     /* [a] Ms that look for work */
+    TRI_ATOMIC(uint32_t) deferring;    /* [a] Ps that do (defer.h) */
     TRI_ATOMIC(uint32_t) births;       /* [a] Ms whose thread is to come */
     TRI_ATOMIC(int64_t) birth_ns;      /* [a] when that changed last */
 

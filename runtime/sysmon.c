@@ -27,6 +27,7 @@
 #include "gc/gc.h"
 #include "runtime/bind.h"
 #include "runtime/deadlock.h"
+#include "runtime/defer.h"
 #include "runtime/dump.h"
 #include "runtime/poll.h"
 #include "runtime/sched.h"
@@ -98,7 +99,10 @@ static bool
 preempt(struct tri_p *p, int64_t now_ns)
 {
     uint32_t tick = tri_load_relaxed(&p->tick);
-    if (tick != p->seen_tick) {
+    bool moved = tick != p->seen_tick;
+    if (tri_defer_look(p, moved))
+        return true;
+    if (moved) {
         p->seen_tick = tick;
         p->seen_ns = now_ns;
         return false;
@@ -179,6 +183,8 @@ rest(struct tri_m *m, int64_t ns)
     bool idle = all_idle();
     if (deep && !idle && ns > LOOK_NS_MAX)
         ns = LOOK_NS_MAX;
+    if (ns > TRI_DEFER_LOOK_NS && tri_load(&tri_sched.deferring) != 0)
+        ns = TRI_DEFER_LOOK_NS; /* SCHED-6 */
     next = tri_load(&tri_sched.next_timer_ns);
     if (next != INT64_MAX) {
         int64_t left = next - tri_os_now_ns();

@@ -29,6 +29,13 @@ tri_test(rt_births SOURCES stress/rt_births.c
          LABELS stress smoke TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_procs LAYERS runtime SOURCES stress/rt_procs.c
          LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2)
+tri_test(rt_defer LAYERS runtime SOURCES stress/rt_defer.c
+         LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2)
+if(TARGET rt_defer)
+    tri_add_test(rt_defer_fuzz COMMAND rt_defer tokens_go_on_while_ps_come_and_go
+        LABELS stress sanitize TIMEOUT 180 PROCESSORS 2
+        ENVIRONMENT TRI_DEBUG=schedfuzz=17)
+endif()
 tri_test(rt_pauses SOURCES unit/rt_pauses.c
          LABELS unit sanitize smoke PROCESSORS 2)
 tri_test(rt_retired_p SOURCES unit/rt_retired_p.c
