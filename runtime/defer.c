@@ -56,7 +56,7 @@ tri_defer_look(struct tri_p *p, bool moved)
     }
     tri_defer_end(p);
     if (tri_load(&p->runnext) == NULL && tri_runq_count(&p->runq) == 0)
-        return false; /* it computes, and nobody waits */
+        return false; /* it computes or is idle, and nobody waits */
     mistake(p);
     tri_sched_wake();
     return true;

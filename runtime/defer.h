@@ -11,7 +11,9 @@
  *   SCHED-5  While a P defers, sysmon looks every half millisecond; if the P has
  *            decided nothing since the last look, it ends the deferring, and wakes
  *            somebody if work waits there; otherwise a goroutine waits beside an
- *            idle P for as long as the one that made it ready computes.
+ *            idle P for as long as the one that made it ready computes.  So the
+ *            deferring outlives a change of holders: who is given the P may
+ *            compute as well.
  *   SCHED-6  `deferring` counts the Ps that defer: added to before the look whether
  *            sysmon sleeps long, and looked at by sysmon after it said so (both
  *            sequentially consistent); otherwise it sleeps long beside one.
@@ -35,10 +37,10 @@
 
 /* p, ours, begins to defer.  Its streak is as long as asked for. */
 void tri_defer_begin(struct tri_p *p);
-/* sysmon looks at p, which runs; `moved`: it decided something since the last
- * look.  True: somebody was woken. */
+/* sysmon looks at p; `moved`: it runs, and decided something since the last look.
+ * True: somebody was woken. */
 bool tri_defer_look(struct tri_p *p, bool moved);
-/* p goes idle, or changes hands: it begins anew. */
+/* p, which has nothing to run or is about to be looked after. */
 void tri_defer_end(struct tri_p *p);
 
 /* p's holder makes a call that may last: what waits here, waits no longer. */
@@ -69,8 +71,9 @@ tri_defer_proof(struct tri_p *p)
 static inline bool
 tri_defer_wake(struct tri_p *p)
 {
-    /* Relaxed: written by sysmon, who wakes somebody after that. */
-    if (tri_load_relaxed(&p->defers) != 0)
+    /* Sequentially consistent, after it was put there: pairs with sysmon, who
+     * ends the deferring and looks for work afterwards. */
+    if (tri_load(&p->defers) != 0)
         return true;
     /* Proof of something only while somebody could have taken it. */
     p->readied = tri_load(&tri_sched.idle_p_count) != 0

@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/os.h"
 #include "gc/gc.h"
+#include "runtime/defer.h"
 #include "runtime/sched.h"
 #include "trace/trace.h"
 
@@ -61,6 +62,7 @@ retire_locked(struct tri_p *p)
         break; /* SYSCALL: its thread will find it gone */
     }
     tri_p_left(p);
+    tri_defer_end(p); /* sysmon looks at it no more */
     tri_store(&p->status, TRI_P_DEAD);
     struct tri_g *g = tri_swap(&p->runnext, NULL);
     for (; g != NULL || (g = tri_runq_take(&p->runq)) != NULL; g = NULL)

@@ -105,7 +105,6 @@ void
 tri_p_left(struct tri_p *p)
 {
     tri_store_relaxed(&p->m, NULL);
-    tri_defer_end(p);
     if (p->seen_thread != 0)
         tri_trace_proc_stop(p->index, p->seen_thread);
     p->seen_thread = 0;

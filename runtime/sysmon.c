@@ -142,6 +142,7 @@ look(int64_t now_ns)
             did |= preempt(p, now_ns);
             break;
         default:
+            did |= tri_defer_look(p, false);
             break;
         }
     }

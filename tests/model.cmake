@@ -60,6 +60,9 @@ tri_spin(sched_progress sched.pml progress INTRUDER TOKENS=1)
 tri_spin_mutants(sched safety DEFINES TOKENS=1
     MUTANTS COMMIT_EARLY COMMIT_ON_STACK NO_WAKE NO_LOOK NO_LOOK_GIVEN
             LAST_SPINNER NO_NOTE)
+tri_spin(sched_defers sched.pml safety DEFERS TOKENS=1)
+tri_spin_mutants(sched safety DEFINES DEFERS TOKENS=1
+    MUTANTS NO_MAKE_UP LOOK_FIRST)
 tri_spin_mutants(sched safety DEFINES INTRUDER TOKENS=1
     MUTANTS STATE_EARLY RUN_SCANNED DROP_SCAN LIST_GIVEN)
 

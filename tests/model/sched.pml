@@ -19,7 +19,9 @@
  * Safety (run-spin sched.pml safety, and with INTRUDER): a goroutine runs on one thread, a P has one
  * holder (P-1), a stack that is scanned does not run (G-1, G-2), nobody touches
  * a stack that he has made findable (PARK-2), and no deadlock.  Liveness
- * (run-spin sched.pml progress INTRUDER): under weak fairness tokens go on.
+ * (run-spin sched.pml progress INTRUDER): under weak fairness tokens go on.  With
+ * -DDEFERS, in the same program without the intruder, any P may put wake-ups off at
+ * any moment, and sysmon looks when it likes (SCHED-5).
  *
  * Mutants (-DMUTANT_...), in each of which Spin has to find an error:
  *   COMMIT_EARLY     commit runs before the state is WAITING (PARK-1)
@@ -31,12 +33,17 @@
  *   NO_LOOK          who made his P idle does not look for work (SCHED-2)
  *   NO_LOOK_GIVEN    who hands a P off does not (SCHED-2)
  *   LAST_SPINNER     the last spinner that found work wakes nobody (SCHED-3)
+ *   NO_MAKE_UP       sysmon ends the deferring and wakes nobody (SCHED-5)
+ *   LOOK_FIRST       it looks for work before it ends it (SCHED-5)
  *   LIST_GIVEN       a thread that was given a P lists itself as idle
  *   NO_NOTE          a wake-up is not remembered, so it may come too early
  *
  * To see how an error comes about:
  *   tests/model/run-spin sched.pml safety TOKENS=1 MUTANT_NO_LOOK --replay
  */
+#if defined(INTRUDER) || defined(DEFERS)
+#    define PAIR /* goroutine 1 passes it back itself, and yields */
+#endif
 #define NP    2
 #define NM    2 /* scheduling threads: 0 .. NM-1 */
 #define BOUND 2 /* the attached thread */
@@ -71,6 +78,13 @@ bool p_idle[NP];
 byte runnext[NP] = NONE;
 byte runq[NP]; /* a bit for each goroutine */
 bool turn[NP];  /* p->queue_turn */
+
+#ifdef DEFERS
+bool defers[NP];
+#    define LEFT_TO_OTHERS(ip) (runq[ip] != 0 || (runnext[ip] != NONE && !defers[ip]))
+#else
+#    define LEFT_TO_OTHERS(ip) (runq[ip] != 0 || runnext[ip] != NONE)
+#endif
 
 /* tri_sched. */
 bool lock;
@@ -219,11 +233,11 @@ inline work_anywhere(found)
 {
     found = queue_count != 0;
     if
-    :: !found -> found = runnext[0] != NONE || runq[0] != 0
+    :: !found -> found = LEFT_TO_OTHERS(0)
     :: else
     fi;
     if
-    :: !found -> found = runnext[1] != NONE || runq[1] != 0
+    :: !found -> found = LEFT_TO_OTHERS(1)
     :: else
     fi
 }
@@ -284,12 +298,23 @@ inline make_runnable(rg)
 inline ready(rg, ip)
 {
     make_runnable(rg);
+#ifdef DEFERS
+    if
+    :: defers[ip] = true /* tri_defer_begin: earlier, but nobody sees that */
+    :: skip
+    fi;
+#endif
     atomic { q = runnext[ip]; runnext[ip] = rg };
     if
     :: q != NONE -> atomic { runq[ip] = runq[ip] | (1 << q); q = NONE }
     :: else
     fi;
-#ifndef MUTANT_NO_WAKE
+#ifdef DEFERS
+    if
+    :: runq[ip] == 0 && defers[ip] /* tri_defer_wake */
+    :: else -> wake()
+    fi
+#elif !defined(MUTANT_NO_WAKE)
     wake()
 #endif
 }
@@ -586,7 +611,7 @@ body:
     :: g == 1 && has_token ->
         d_step { ran = true; has_token = false };
 progress_ring:
-#ifdef INTRUDER
+#ifdef PAIR
         post(0);
         if
         :: yes -> ready(0, p)
@@ -600,7 +625,7 @@ progress_ring:
         fi;
 #endif
         ALIVE;
-#ifdef INTRUDER
+#ifdef PAIR
         /* tri_yield, settle */
         d_step { on_stack[1]--; g_state[1] = RUNNABLE; g = NONE };
         atomic { !lock -> queue = queue | 2; queue_count++ };
@@ -708,6 +733,40 @@ end:
     skip
 }
 
+#ifdef DEFERS
+/* tri_defer_look, at any moment, as if the P had never moved. */
+inline look(ip)
+{
+#    ifdef MUTANT_LOOK_FIRST
+    yes = runnext[ip] != NONE || runq[ip] != 0;
+    defers[ip] = false;
+#    else
+    defers[ip] = false;
+    yes = runnext[ip] != NONE || runq[ip] != 0;
+#    endif
+#    ifndef MUTANT_NO_MAKE_UP
+    if
+    :: yes -> wake()
+    :: else
+    fi;
+#    endif
+    yes = false
+}
+
+proctype sysmon()
+{
+    byte q = NONE;
+    byte who = NONE;
+    bool yes;
+
+end_sysmon:
+    do
+    :: defers[0] -> look(0)
+    :: defers[1] -> look(1)
+    od
+}
+#endif
+
 init
 {
     atomic {
@@ -725,7 +784,9 @@ init
         listed[1] = true;
         run scheduler(0);
         run scheduler(1);
-#ifdef INTRUDER
+#ifdef DEFERS
+        run sysmon()
+#elif defined(INTRUDER)
         run intruder()
 #else
         run attached()

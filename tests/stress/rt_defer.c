@@ -4,8 +4,9 @@
  * make their P defer, whoever then computes does not keep the other waiting, and
  * nothing is left behind.
  * To see it fail: let tri_defer_look wake nobody (SCHED-5: the first test), or
- * leave the limit in sysmon's rest() away (SCHED-6: the same); let tri_p_left not
- * end the deferring (the second).
+ * leave the limit in sysmon's rest() away (SCHED-6: the same); let sysmon's look
+ * not end the deferring of idle Ps (the second), or retire_locked that of dead ones
+ * (the third).
  */
 #include <tricolor/tricolor.h>
 
