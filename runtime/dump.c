@@ -122,13 +122,13 @@ place_of(struct tri_g *g, enum standing *standing)
             *standing = STANDS_BLOCKING;
         return place_on_thread(m);
     }
-    struct place place;
-    if (!tri_context_place(g->sp, &place.pc, &place.fp))
-        return (struct place){ 0, 0 };
-    if (place.pc == (uintptr_t)tri_context_boot) {
+    if (g->sp == NULL) {
         *standing = STANDS_NEW;
         return (struct place){ (uintptr_t)g->fn, 0 };
     }
+    struct place place;
+    if (!tri_context_place(g->sp, &place.pc, &place.fp))
+        return (struct place){ 0, 0 };
     return place;
 }
 

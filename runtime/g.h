@@ -24,6 +24,10 @@
  *        constant in a critical section (PHASE-1): with the collector off, who
  *        owns the next step of a goroutine just writes its state; otherwise that
  *        write takes a scanner's bit away.
+ *   G-5  A stack gets its first frame from the M that runs it first, which so
+ *        touches the page; until then `arg` is the one root (`sp` is NULL).
+ *        Otherwise whoever makes many pays for all their page faults, or what an
+ *        argument alone refers to is lost.
  */
 #ifndef TRI_RUNTIME_G_H
 #define TRI_RUNTIME_G_H
@@ -51,12 +55,13 @@ struct tri_g {
     uint32_t system;            /* [c] not the program's: no deadlock */
     uint32_t sized;             /* [c] log2 of a larger stack; 0: the pool's */
     uint64_t id;                /* [c] */
-    void *sp;                   /* [o] saved stack pointer, G-1 */
+    void *sp; /* [o] saved stack pointer, G-1; NULL: it never ran */
     TRI_ATOMIC(struct tri_m *) m; /* [a] the M that runs it */
     struct tri_m *bound;          /* [c] attached thread's own; or NULL */
     struct tri_g *link;           /* [l] next in a queue */
     struct tri_stack stack;       /* [c] of bound ones: the thread's */
     struct tri_san san;           /* [o] */
+    uint32_t idle_scans;          /* [o] since it ran; a scanner, under SCAN */
 
     /* What the scheduler is to do once it is off this stack. */
     bool (*commit)(struct tri_g *g, void *arg); /* [o] */
@@ -66,11 +71,14 @@ struct tri_g {
     const void *spawn_pc; /* [c] where tri_go was called; NULL: nowhere */
     const char *name;     /* [c] system goroutines; or NULL */
     void (*fn)(void *);   /* [c] */
+    void *arg;            /* [c] a root until it runs */
 };
 
 /* The table of all goroutines ever born: index 0 .. count - 1. */
 size_t tri_g_count(void);
 struct tri_g *tri_g_at(size_t i);
+/* The first frame of one that never ran (G-5).  By the M that runs it. */
+void tri_g_begin(struct tri_g *g);
 /* A new entry; NULL: no memory.  In a critical section. */
 struct tri_g *tri_g_new(void);
 

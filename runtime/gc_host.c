@@ -141,6 +141,46 @@ tri_host_stack_soon(size_t i)
         __builtin_prefetch(sp + line * LINE);
 }
 
+/*
+ * A goroutine that has been parked at the same place for some collections may have
+ * been deep in calls before, and holds those pages still.  STACK-3: we have set
+ * SCAN.  A system call for each, so not too many in one collection, and once.
+ */
+static void
+give_back_below(struct tri_g *g, uintptr_t sp)
+{
+    enum {
+        SCANS = 2,
+        AT_ONCE = 4096
+    };
+    static TRI_ATOMIC(uint32_t) in_cycle, count;
+    if (TRI_LIKELY(g->idle_scans > SCANS))
+        return;
+    /* Relaxed, all: a limit, and scanners of one collection agree on it. */
+    uint32_t cycle = tri_gc_cycle();
+    if (tri_load_relaxed(&in_cycle) != cycle) {
+        tri_store_relaxed(&in_cycle, cycle);
+        tri_store_relaxed(&count, 0);
+    }
+    if (g->idle_scans == SCANS) {
+        if (tri_add_relaxed(&count, 1) >= AT_ONCE)
+            return; /* the next one */
+        tri_stack_give_back_below(&g->stack, sp);
+    }
+    g->idle_scans++;
+}
+
+static void
+scan_parked(struct tri_g *g, scan_fn scan, void *arg)
+{
+    uintptr_t sp = (uintptr_t)g->sp;
+    /* SCAN-1: it may have parked on a stack of its own making. */
+    uintptr_t dead_below = tri_stack_scan(g, sp, NULL, scan, arg);
+    scan_dead_part(g, dead_below, scan, arg);
+    if (dead_below == sp && !TRI_ASAN)
+        give_back_below(g, sp);
+}
+
 bool
 tri_host_stack_scan(size_t i, scan_fn scan, void *arg)
 {
@@ -159,14 +199,15 @@ tri_host_stack_scan(size_t i, scan_fn scan, void *arg)
      * the scheduler that switched it off. */
     if (!tri_cas_acq_rel(&g->state, &state, state | TRI_G_SCAN))
         return false;
-    /* SCAN-1: it may have parked on a stack of its own making. */
-    scan_dead_part(g, tri_stack_scan(g, (uintptr_t)g->sp, NULL, scan, arg),
-                   scan, arg);
+    if (g->sp == NULL) /* G-5 */
+        scan((uintptr_t)&g->arg, (uintptr_t)(&g->arg + 1), arg);
+    else
+        scan_parked(g, scan, arg);
     tri_and(&g->state, ~TRI_G_SCAN);
     return true;
 }
 
-/* A goroutine's argument lies on its stack, an element handed over in a channel
+/* A goroutine's argument lies on its stack or in its struct, an element handed over in a channel
  * on its waiter's, and timers hold goroutines only: nothing else is ours. */
 void
 tri_host_scan_runtime(scan_fn scan, void *arg)

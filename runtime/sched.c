@@ -829,7 +829,10 @@ static void
 switch_to(struct tri_m *m, struct tri_g *g)
 {
     make_running(g);
+    if (TRI_UNLIKELY(g->sp == NULL))
+        tri_g_begin(g);
     struct tri_local *local = tri_local_get();
+    g->idle_scans = 0;
     tri_store_relaxed(&m->g, g);
     tri_store_relaxed(&g->m, m);
     local->g = g;

@@ -205,7 +205,7 @@ take_free(struct tri_p *p)
 
 /* ---- birth ---------------------------------------------------------------- */
 
-/* Where every goroutine begins and ends; `arg` on its stack is its root. */
+/* Where every goroutine begins and ends; `arg` on its stack is its root by now. */
 static void
 goroutine_main(void *arg)
 {
@@ -227,6 +227,12 @@ tri_g_exit(void)
     tri_enter();
     tri_sched_switch(TRI_G_DEAD, NULL, NULL);
     tri_fatal("a dead goroutine runs");
+}
+
+void
+tri_g_begin(struct tri_g *g)
+{
+    g->sp = tri_context_make((void *)g->stack.top, goroutine_main, g->arg);
 }
 
 /* A dead one with a stack; stack_bytes 0: of the pool. */
@@ -270,7 +276,8 @@ tri_spawn(void (*fn)(void *), void *arg, const char *name, size_t stack_bytes,
     g->spawn_pc = pc;
     g->fn = fn;
     g->wait_reason = NULL;
-    g->sp = tri_context_make((void *)g->stack.top, goroutine_main, arg);
+    g->arg = arg;
+    g->sp = NULL; /* G-5 */
     tri_san_create(&g->san, (void *)g->stack.lo, g->stack.hi - g->stack.lo);
     if (name == NULL)
         tri_add(&tri_sched.live_count, 1);

@@ -214,9 +214,15 @@ tri_stack_alloc_big(struct tri_stack *stack, size_t bytes)
 }
 
 void
-tri_stack_give_back(const struct tri_stack *stack)
+tri_stack_give_back_below(const struct tri_stack *stack, uintptr_t sp)
 {
-    uintptr_t keep = (stack->top - 1) & ~(PAGE - 1);
+    uintptr_t keep = sp & ~(PAGE - 1);
     if (keep > stack->lo)
         tri_os_release((void *)stack->lo, keep - stack->lo);
+}
+
+void
+tri_stack_give_back(const struct tri_stack *stack)
+{
+    tri_stack_give_back_below(stack, stack->top - 1);
 }

@@ -8,7 +8,8 @@
  *   STACK-2  Tops are coloured (spread over cache sets); otherwise 64 KiB
  *            aligned tops share a few sets, and switching slows threefold.
  *   STACK-3  Memory is given back only of a stack on which no flow runs, from
- *            another stack; otherwise live frames turn to zeros.
+ *            another stack; otherwise live frames turn to zeros.  So, of one that is
+ *            parked, what lies below its stack pointer, while SCAN keeps it parked.
  */
 #ifndef TRI_RUNTIME_STACK_H
 #define TRI_RUNTIME_STACK_H
@@ -50,6 +51,9 @@ TRI_NODISCARD bool tri_stack_alloc_big(struct tri_stack *stack, size_t bytes);
 /* Gives all but the top page back to the system.  In no hurry: a system call
  * (0.8 us with nothing there to give).  STACK-3. */
 void tri_stack_give_back(const struct tri_stack *stack);
+
+/* The same with all below sp, which is kept. */
+void tri_stack_give_back_below(const struct tri_stack *stack, uintptr_t sp);
 
 /* Of each stack in the pool, guard included. */
 size_t tri_stack_bytes(void);

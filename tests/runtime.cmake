@@ -23,6 +23,8 @@ foreach(test IN ITEMS rt_locks rt_select rt_select_storm)
 endforeach()
 tri_test(rt_scan LAYERS runtime SOURCES unit/rt_scan.c
          LABELS unit sanitize smoke TIMEOUT 120 PROCESSORS 2)
+tri_test(rt_stacks LAYERS runtime SOURCES unit/rt_stacks.c
+         LABELS unit sanitize smoke TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_world LAYERS runtime SOURCES stress/rt_world.c
          LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2)
 tri_test(rt_births SOURCES stress/rt_births.c

@@ -7,7 +7,8 @@
  * To see it fail: leave out the vector registers in scan_context (SIG-4), start
  * the scan at sp instead of below the red zone, or do not save the caller's
  * registers in tri_blocking_begin (BLOCK-2), or only the stack that the stack
- * pointer is on where that is another one (SCAN-1).
+ * pointer is on where that is another one (SCAN-1), or not the argument of one that
+ * never ran (G-5).
  */
 #include <tricolor/tricolor.h>
 
@@ -469,6 +470,30 @@ TEST(a_signal_stack_that_disarms_itself_is_scanned)
 TEST(a_stack_that_the_program_made_is_scanned)
 {
     scan_elsewhere(on_made_stack);
+}
+
+static void
+note_argument(void *arg)
+{
+    EXPECT_EQ((uintptr_t)arg, secret + 3);
+    SET(ready, 2);
+}
+
+/* On one P, which we keep. */
+TEST(the_argument_of_a_goroutine_that_never_ran_is_scanned)
+{
+    int procs = tri_set_procs(1);
+    SET(ready, 0);
+    for (int i = 0; i < 100; i++)
+        tri_yield(); /* whoever waits to run has its turn */
+    tri_go(note_argument, (void *)(secret + 3));
+    uint64_t id = tri_load(&tri_sched.next_goid) - 1;
+    scan_goroutine(id);
+    EXPECT_EQ(GET(ready), 0);
+    EXPECT(found[3]);
+    while (GET(ready) != 2)
+        tri_yield();
+    tri_set_procs(procs);
 }
 
 int

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/unit/rt_stacks.c: memory of stacks that lie idle goes back to the system:
+ * of goroutines that are parked for long after they had been deep in calls, and of
+ * dead ones; and what is still in use is kept.
+ * To see it fail: never call tri_stack_give_back_below (the first), nor tri_g_trim
+ * (the third), or let it release up to the stack's top (STACK-3: the second).
+ */
+#include <tricolor/tricolor.h>
+
+#include <stdio.h>
+
+#include "base/atomic.h"
+#include "base/compiler.h"
+#include "base/sanitize.h"
+#include "tests/support/test.h"
+
+enum {
+    COUNT = 400,
+    LEVELS = 40, /* of a little more than 1 KiB each */
+    WORDS = 128
+};
+
+static struct tri_chan *gate;
+static struct tri_waitgroup there, done;
+static TRI_ATOMIC(uint64_t) sums;
+
+static double
+resident_mib(void)
+{
+    long pages = 0;
+    FILE *in = fopen("/proc/self/statm", "re");
+    EXPECT(in != NULL && fscanf(in, "%*s %ld", &pages) == 1);
+    (void)fclose(in);
+    return (double)pages / 256;
+}
+
+/* At the bottom waits or not; on the way back looks at what it wrote. */
+static TRI_NOINLINE uint64_t
+descend(int level, uint64_t seed, bool wait)
+{
+    volatile uint64_t words[WORDS];
+    for (uint64_t i = 0; i < WORDS; i++)
+        words[i] = seed + i;
+    uint64_t sum = 0;
+    if (level > 0) {
+        sum = descend(level - 1, seed + 1, wait);
+    } else if (wait) {
+        tri_waitgroup_done(&there);
+        tri_chan_recv(gate, NULL);
+    }
+    for (uint64_t i = 0; i < WORDS; i++)
+        EXPECT_EQ(words[i], seed + i);
+    return sum + words[0];
+}
+
+static void
+wait_afterwards(void *seed)
+{
+    tri_add(&sums, descend(LEVELS, (uintptr_t)seed, false));
+    tri_waitgroup_done(&there);
+    tri_chan_recv(gate, NULL);
+    tri_waitgroup_done(&done);
+}
+
+static void
+wait_below(void *seed)
+{
+    tri_add(&sums, descend(LEVELS, (uintptr_t)seed, true));
+    tri_waitgroup_done(&done);
+}
+
+static void
+start(void (*fn)(void *))
+{
+    TRI_STORE(&gate, tri_chan_make(0, 0));
+    tri_waitgroup_add(&there, COUNT);
+    tri_waitgroup_add(&done, COUNT);
+    for (uintptr_t i = 0; i < COUNT; i++)
+        tri_go(fn, (void *)(i << 40));
+    tri_waitgroup_wait(&there);
+}
+
+static void
+end(void)
+{
+    tri_chan_close(gate);
+    tri_waitgroup_wait(&done);
+}
+
+static void
+collect_often(void)
+{
+    for (int i = 0; i < 6; i++)
+        tri_gc();
+}
+
+/* All of them hold LEVELS KiB, of which a page each is to stay. */
+#define HALF_MIB ((double)COUNT * LEVELS / 1024 / 2)
+
+TEST(what_parked_ones_used_once_goes_back)
+{
+    start(wait_afterwards);
+    double before = resident_mib();
+    collect_often();
+    double after = resident_mib();
+    (void)printf("# %.1f MiB, then %.1f\n", before, after);
+    if (!TRI_ASAN && !TRI_TSAN) /* whose own memory counts */
+        EXPECT_F(before - after > HALF_MIB, "%.1f MiB, then %.1f", before,
+                 after);
+    end();
+}
+
+TEST(what_parked_ones_stand_on_is_kept)
+{
+    start(wait_below);
+    collect_often();
+    end();
+}
+
+TEST(the_dead_ones_stacks_go_back)
+{
+    start(wait_afterwards);
+    end();
+    double before = resident_mib();
+    int64_t give_up = test_now_ns() + INT64_C(20000000000);
+    double after = before;
+    while (before - after < HALF_MIB && test_now_ns() < give_up) {
+        tri_sleep(10000000);
+        after = resident_mib();
+    }
+    (void)printf("# %.1f MiB, then %.1f\n", before, after);
+    if (!TRI_ASAN && !TRI_TSAN)
+        EXPECT_F(before - after >= HALF_MIB, "%.1f MiB, then %.1f", before,
+                 after);
+}
+
+int
+main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    struct tri_options options = { .procs = 2 };
+    return tri_main(test_run_all, NULL, &options);
+}
