@@ -17,7 +17,7 @@
 #define MOVE       (TRI_P_FREE_GS / 2)
 #define SIZES      31u /* of larger stacks: 1 << 30 is the largest */
 
-/* Keys: [l] ALLG lock; [a] atomic. */
+/* Keys: [l] ALLG lock; [a] atomic; [s] sysmon. */
 static struct {
     struct tri_lock lock;
     struct tri_g **chunk;       /* [c] CHUNKS_MAX of them, off the heap */
@@ -25,6 +25,9 @@ static struct {
     struct tri_g *used;         /* [l] dead; their stacks may be deep */
     struct tri_g *clean;        /* [l] dead; at most the top page is there */
     struct tri_g *sized[SIZES]; /* [l] dead; stacks of 1 << i bytes at least */
+    struct tri_g *large;   /* [l] dead; of those sizes, not given back yet */
+    struct tri_g *trimmed; /* [l] the one that sysmon gives back now */
+    uintptr_t trimmed_to;  /* [s] up to here */
 } all = { .lock = TRI_LOCK_INIT(ALLG) };
 
 void
@@ -121,22 +124,60 @@ static struct tri_g *
 take_sized(unsigned size)
 {
     tri_lock(&all.lock);
-    struct tri_g *g = all.sized[size];
+    struct tri_g **at = &all.sized[size];
+    if (*at == NULL) /* one that has its memory still will do as well */
+        for (at = &all.large; *at != NULL && (*at)->sized != size;)
+            at = &(*at)->link;
+    struct tri_g *g = *at;
     if (g != NULL)
-        all.sized[size] = g->link;
+        *at = g->link;
     tri_unlock(&all.lock);
     return g;
 }
 
-/* Its memory goes at once: it may be large. */
+/* Its memory may be much: sysmon gives it back, in pieces. */
 static void
 free_sized(struct tri_g *g)
 {
-    tri_stack_give_back(&g->stack);
     tri_lock(&all.lock);
-    g->link = all.sized[g->sized];
-    all.sized[g->sized] = g;
+    g->link = all.large;
+    all.large = g;
     tri_unlock(&all.lock);
+}
+
+/* sysmon: a piece of a large one, if there is any.  A gigabyte in one section would
+ * be a long pause. */
+static bool
+trim_large(void)
+{
+    enum {
+        PIECE = 256 << 10
+    };
+    tri_lock(&all.lock);
+    if (all.trimmed == NULL && all.large != NULL) {
+        all.trimmed = all.large;
+        all.large = all.large->link;
+        all.trimmed_to = all.trimmed->stack.lo;
+    }
+    struct tri_g *g = all.trimmed;
+    tri_unlock(&all.lock);
+    if (g == NULL)
+        return false;
+    struct tri_stack rest = { .lo = all.trimmed_to };
+    uintptr_t keep = g->stack.top - 1;
+    bool last = keep - rest.lo <= PIECE;
+    if (!last)
+        keep = rest.lo + PIECE;
+    tri_stack_give_back_below(&rest, keep); /* STACK-3: ours alone now */
+    all.trimmed_to = keep;
+    if (last) {
+        tri_lock(&all.lock);
+        g->link = all.sized[g->sized];
+        all.sized[g->sized] = g;
+        all.trimmed = NULL;
+        tri_unlock(&all.lock);
+    }
+    return true;
 }
 
 /* By hand: a sanitizer takes the dead frames for live ones. */
@@ -169,7 +210,12 @@ tri_g_free(struct tri_p *p, struct tri_g *g)
 size_t
 tri_g_trim(size_t max)
 {
+    enum {
+        LARGE_PART = 16
+    };
     size_t trimmed = 0;
+    for (size_t i = 0; i < max / LARGE_PART && trim_large(); i++)
+        trimmed += LARGE_PART;
     while (trimmed < max) {
         tri_lock(&all.lock);
         struct tri_g *g = all.used;

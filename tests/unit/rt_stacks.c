@@ -135,6 +135,38 @@ TEST(the_dead_ones_stacks_go_back)
                  after);
 }
 
+enum {
+    LARGE_BYTES = 64 << 20
+};
+
+static void
+use_much(void *unused)
+{
+    (void)unused;
+    volatile char at[LARGE_BYTES / 2];
+    for (size_t i = 0; i < LARGE_BYTES / 2; i += 4096)
+        at[i] = 1;
+    EXPECT_EQ(at[0], 1);
+    tri_waitgroup_done(&done);
+}
+
+TEST(a_large_dead_stack_goes_back_in_pieces)
+{
+    double before = resident_mib();
+    tri_waitgroup_add(&done, 1);
+    tri_go_sized(use_much, NULL, LARGE_BYTES);
+    tri_waitgroup_wait(&done);
+    int64_t give_up = test_now_ns() + INT64_C(20000000000);
+    double after;
+    do {
+        tri_sleep(10000000);
+        after = resident_mib();
+    } while (after - before > 16 && test_now_ns() < give_up);
+    (void)printf("# %.1f MiB, then %.1f\n", before, after);
+    if (!TRI_ASAN && !TRI_TSAN)
+        EXPECT_F(after - before <= 16, "%.1f MiB, then %.1f", before, after);
+}
+
 int
 main(int argc, char **argv)
 {
