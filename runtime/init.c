@@ -63,7 +63,6 @@ start(const struct tri_options *opt, bool is_main)
         return status;
     tri_m_init();
     tri_g_init();
-    tri_timer_init();
     tri_sync_init();
     tri_roots_init();
     tri_sched_init(procs);

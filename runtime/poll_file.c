@@ -280,14 +280,13 @@ tri_poll_deliver(const struct epoll_event *event, struct tri_g **end)
 
 /* ---- waiting ---------------------------------------------------------------- */
 
-static void
+static struct tri_g *
 expire(struct tri_timer *timer)
 {
     struct waiter *waiter =
         (void *)((char *)timer - offsetof(struct waiter, timer));
     struct tri_g *g = waiter->g;
-    if (claim(waiter, EXPIRED) == PARKED)
-        tri_ready(g);
+    return claim(waiter, EXPIRED) == PARKED ? g : NULL;
 }
 
 static bool
