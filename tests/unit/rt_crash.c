@@ -134,9 +134,18 @@ call_from_outside(void *arg)
     tri_yield();
 }
 
+static void
+read_from_outside(void *arg)
+{
+    static struct tri_rwmutex mutex;
+    (void)arg;
+    tri_rwmutex_rlock(&mutex);
+}
+
 TEST(a_call_from_an_unknown_thread_panics_with_the_cure)
 {
     EXPECT_DEATH(call_from_outside, NULL, "tri_thread_attach first");
+    EXPECT_DEATH(read_from_outside, NULL, "tri_rwmutex_rlock");
 }
 
 static int

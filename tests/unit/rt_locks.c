@@ -2,7 +2,7 @@
 /*
  * tests/unit/rt_locks.c: reader-writer mutexes, conditions, semaphores, once.
  * Those named after a test of Go's are ported from it.
- * To see it fail, in runtime/: let rlock_slow return at once (RW-1), wait for one
+ * To see it fail, in runtime/: let tri_rwmutex_rlock_slow return at once (RW-1), wait for one
  * reader less (RW-2), forget `admitted` (RW-3, with schedfuzz: hangs) or QUEUED
  * (RW-4: hangs); stand in tri_cond_wait's queue after the unlock (COND-1) or make
  * ready whoever tell() finds (COND-2, with schedfuzz: "made ready in state"); let
