@@ -64,6 +64,15 @@ tri_poll_open(void)
     return fd;
 }
 
+void
+tri_poll_lost(int fd, long error)
+{
+    tri_fatal("descriptor %d is no longer the runtime's epoll (error %ld): the "
+              "program closed a number that it did not open; close only your "
+              "own, and do it before the runtime starts if it is to be all",
+              fd, -error);
+}
+
 /* How many events; a signal of the program's may end it early. */
 static long
 ask_kernel(int fd, struct epoll_event *events, int64_t timeout_ns)
@@ -91,10 +100,8 @@ ask(struct epoll_event *events, int64_t timeout_ns)
     long count = ask_kernel(fd, events, timeout_ns);
     if (count == -EINTR)
         return 0;
-    TRI_CHECK(count >= 0,
-              "descriptor %d is no longer the runtime's epoll (error %ld): the "
-              "program closed a number that it did not open",
-              fd, -count);
+    if (count < 0)
+        tri_poll_lost(fd, count);
     return count;
 }
 

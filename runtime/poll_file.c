@@ -24,6 +24,7 @@
  * finds an entry, and sees by its number that it is not meant (POLL-4).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
 
 #include "base/check.h"
@@ -66,7 +67,9 @@ struct file {
     uint32_t closings;             /* [l] */
     bool known;                    /* [l] epoll has had the number */
     TRI_ATOMIC(uint8_t) no_socket; /* [a] a hint */
-    struct tri_mutex turn;         /* tri_poll_turn */
+    struct waiter *turn_waiters;   /* [l] for who has the turn to leave it */
+    uint32_t turn;                 /* [l] grows with each file: POLL-9 */
+    bool turn_taken;               /* [l] */
 };
 
 static struct {
@@ -136,13 +139,6 @@ tri_poll_note_socket(int fd, bool is_socket)
         tri_store_relaxed(&file->no_socket, !is_socket);
 }
 
-struct tri_mutex *
-tri_poll_turn(int fd)
-{
-    struct file *file = find_or_make(fd);
-    return file == NULL ? NULL : &file->turn;
-}
-
 uint32_t
 tri_poll_closings(int fd)
 {
@@ -191,11 +187,11 @@ wake(struct waiter *waiter, enum waiter_state how, struct tri_g ***end)
 }
 
 static void
-wake_all_locked(struct file *file, enum waiter_state how)
+wake_all(struct waiter **list, enum waiter_state how)
 {
     struct waiter *waiter;
-    while ((waiter = file->waiters) != NULL) {
-        file->waiters = waiter->next;
+    while ((waiter = *list) != NULL) {
+        *list = waiter->next;
         waiter->linked = false;
         wake(waiter, how, NULL);
     }
@@ -210,8 +206,14 @@ control(int operation, int fd, struct file *file, uint32_t events)
     struct epoll_event event = { .events = events | EPOLLONESHOT,
                                  .data.u64 = (uint64_t)file->arming << 32
                                            | (uint32_t)fd };
-    return (int)tri_syscall6(SYS_epoll_ctl, tri_load_acquire(&tri_poll.fd),
-                             operation, fd, (long)(uintptr_t)&event, 0, 0);
+    int epoll = tri_load_acquire(&tri_poll.fd);
+    long error = tri_syscall6(SYS_epoll_ctl, epoll, operation, fd,
+                              (long)(uintptr_t)&event, 0, 0);
+    /* One of the two is not open, or ours is no epoll. */
+    if (error == -EINVAL
+        || (error == -EBADF && tri_syscall3(SYS_fcntl, epoll, F_GETFD, 0) < 0))
+        tri_poll_lost(epoll, error);
+    return (int)error;
 }
 
 static uint32_t
@@ -228,7 +230,10 @@ static void
 changed_locked(struct file *file)
 {
     file->known = false;
-    wake_all_locked(file, CLOSED);
+    file->turn++;
+    file->turn_taken = false;
+    wake_all(&file->waiters, CLOSED);
+    wake_all(&file->turn_waiters, CLOSED);
 }
 
 /* `events`, and what others wait for.  0 or -errno. */
@@ -299,9 +304,8 @@ commit_wait(struct tri_g *g, void *arg)
 }
 
 static void
-append_locked(struct file *file, struct waiter *waiter)
+append(struct waiter **at, struct waiter *waiter)
 {
-    struct waiter **at = &file->waiters;
     while (*at != NULL)
         at = &(*at)->next;
     *at = waiter;
@@ -353,7 +357,7 @@ tri_poll_wait(int fd, uint32_t events, int64_t until_ns)
     tri_lock(&file->lock);
     error = arm_locked(file, fd, events);
     if (error == 0)
-        append_locked(file, &self);
+        append(&file->waiters, &self);
     tri_unlock(&file->lock);
     uint32_t how = error == 0 ? park(file, &self, until_ns) : CLOSED;
     tri_sub(&tri_poll.waiting, 1);
@@ -363,6 +367,48 @@ tri_poll_wait(int fd, uint32_t events, int64_t until_ns)
          : how == EXPIRED ? 0
          : how == CLOSED  ? -EBADF
                           : -EAGAIN;
+}
+
+/* ---- turns ------------------------------------------------------------------ */
+
+/* epoll is told of the file, so that it tells when the number is another's; if it
+ * cannot be had, that is not seen. */
+int
+tri_poll_take_turn(int fd, uint32_t *turn)
+{
+    struct file *file = find_or_make(fd);
+    if (file == NULL)
+        return 0; /* no memory: without turns */
+    struct waiter self = { .g = tri_local_g() };
+    bool epoll = tri_poll_open() >= 0;
+    tri_lock(&file->lock);
+    if (epoll && (file->turn_taken || !file->known))
+        (void)arm_locked(file, fd, 0);
+    bool wait = file->turn_taken;
+    file->turn_taken = true;
+    *turn = file->turn;
+    if (wait)
+        append(&file->turn_waiters, &self);
+    tri_unlock(&file->lock);
+    return !wait || park(file, &self, TRI_POLL_FOREVER) == READY ? 0 : -EBADF;
+}
+
+void
+tri_poll_leave_turn(int fd, uint32_t turn)
+{
+    struct file *file = find(fd);
+    if (file == NULL)
+        return;
+    tri_lock(&file->lock);
+    if (file->turn == turn) { /* POLL-9 */
+        struct waiter *next = file->turn_waiters;
+        file->turn_taken = next != NULL;
+        if (next != NULL) {
+            file->turn_waiters = next->next;
+            wake(next, READY, NULL);
+        }
+    }
+    tri_unlock(&file->lock);
 }
 
 /* ---- closing ---------------------------------------------------------------- */
@@ -392,6 +438,6 @@ tri_poll_closed(int fd)
     if (file == NULL)
         return;
     tri_lock(&file->lock);
-    wake_all_locked(file, AGAIN);
+    wake_all(&file->waiters, AGAIN);
     tri_unlock(&file->lock);
 }

@@ -366,7 +366,9 @@ TRI_API int tri_connect(int fd, const struct sockaddr *address,
                         socklen_t bytes);
 /* As poll(2) of one descriptor: waits for POLLIN, POLLOUT, POLLPRI or POLLRDHUP,
  * at most timeout_ns (< 0: for ever).  What it is ready for, POLLERR and POLLHUP
- * included; 0: not in time; -EBADF.  Somebody else may use it up meanwhile. */
+ * included; 0: not in time; -EBADF.  Somebody else may use it up meanwhile.
+ * -EPERM: a regular file or the like, which is always ready for POLLIN and POLLOUT,
+ * and has nothing else to wait for. */
 TRI_API int tri_fd_wait(int fd, int events, int64_t timeout_ns);
 /*
  * As close(2), and who waits for fd in a call of this section returns with -EBADF,
