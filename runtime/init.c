@@ -50,7 +50,6 @@ start(const struct tri_options *opt, bool is_main)
         tri_config.procs > 0 ? tri_config.procs : tri_machine_procs(machine);
     if (procs > TRI_PROCS_MAX)
         procs = TRI_PROCS_MAX;
-    tri_bind_init();
     tri_trace_runtime_begin((uint32_t)procs, tri_config.gc_percent,
                             (uint64_t)tri_config.memory_limit);
     tri_trace_machine((uint32_t)machine.cpus, (uint32_t)machine.quota_cpus,

@@ -99,6 +99,7 @@ struct tri_m {
     struct tri_m *birth_link;  /* stack of threads to be started */
     uint32_t listed;           /* [l] in the idle list */
     uint32_t newborn;          /* [l] its thread is to be started */
+    uint32_t places;           /* [o] tri_sched.places when it was bound */
     int on_cpu;                /* [o] the CPU it is bound to; or one of: */
     uint32_t spinning;         /* [o] looks for work: sched.spinning */
     uint32_t left_watch;       /* [o] watched timers until it woke up */

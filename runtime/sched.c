@@ -135,8 +135,12 @@ tell_start(struct tri_m *m, struct tri_p *p)
 {
     /* Relaxed: our own. */
     uint32_t thread = (uint32_t)tri_load_relaxed(&m->tid);
-    if (p->seen_thread == thread)
+    if (p->seen_thread == thread) {
+        /* Relaxed: a look. */
+        if (TRI_UNLIKELY(m->places != tri_load_relaxed(&tri_sched.places)))
+            tri_bind_thread(m, p);
         return;
+    }
     p->seen_thread = thread;
     tri_bind_thread(m, p);
     tri_trace_proc_start(p->index, thread);

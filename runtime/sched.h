@@ -65,6 +65,7 @@ struct tri_sched {
     TRI_ATOMIC(uint32_t) foreign;   /* [a] a thread was ever attached */
     TRI_ATOMIC(uint32_t) ending;    /* [a] main returned: schedule nobody */
     TRI_ATOMIC(uint64_t) switches;  /* [a] of in-place preemptions */
+    TRI_ATOMIC(uint32_t) places;    /* [a] grows when TRI_BIND's CPUs change */
     bool async_stop;                /* [c] */
     uint64_t birth_mask;            /* [c] signals a new thread blocks */
     TRI_ATOMIC(uint32_t) started;   /* [a] */
