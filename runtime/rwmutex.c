@@ -181,14 +181,8 @@ lock_slow(struct tri_rwmutex *mutex)
             wait_for_readers(mutex, bucket, &self, readers);
             return;
         }
-        if (woken) {
-            tri_waiters_put_first(&mutex->writers, &self);
-        } else {
-            self.since_ns = tri_os_now_ns();
-            tri_waiters_put(&mutex->writers, &self);
-        }
-        tri_park_unlock(bucket, "rwmutex write");
-        if (self.handed)
+        if (tri_waiters_compete(&mutex->writers, &self, woken, bucket,
+                                "rwmutex write"))
             return;
     }
 }

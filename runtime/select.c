@@ -231,32 +231,31 @@ unlock_all(const struct call *call)
     }
 }
 
-static void
-unlock_all_ready(const struct call *call)
+/* Takes all locks.  The case it did, or count: none is ready, and then, if the caller
+ * is to wait, he has the locks.  Each turn but the last takes waiters away that were
+ * claimed elsewhere. */
+static size_t
+do_one(struct call *call, size_t count, bool wait)
 {
+    struct look look;
+    enum outcome outcome = NOT_READY;
+    size_t i;
+    lock_all(call);
+    while (outcome == NOT_READY
+           && (i = draw(call->cases, count, &look)) != count) {
+        outcome = attempt(&call->cases[i], &call->partner);
+        tri_chan_publish(call->cases[i].chan);
+    }
+    if (i == count && wait)
+        return count;
     tri_enter();
     unlock_all(call);
     if (call->partner != NULL)
         tri_ready(call->partner);
     tri_leave();
-}
-
-/* With all locks held.  The case it did, or count: none is ready.  Each turn
- * but the last takes waiters away that were claimed elsewhere. */
-static size_t
-do_one_locked(struct call *call, size_t count, enum outcome *outcome)
-{
-    struct look look;
-    *outcome = NOT_READY;
-    for (;;) {
-        size_t i = draw(call->cases, count, &look);
-        if (i == count)
-            return count;
-        *outcome = attempt(&call->cases[i], &call->partner);
-        tri_chan_publish(call->cases[i].chan);
-        if (*outcome != NOT_READY)
-            return i;
-    }
+    if (outcome == CLOSED)
+        panic_closed(call->cases, i);
+    return i;
 }
 
 /* ---- waiting ---------------------------------------------------------------------- */
@@ -292,9 +291,7 @@ enqueue_all(struct call *call)
 static bool
 commit_unlock_all(struct tri_g *g, void *call)
 {
-    (void)g;
-    unlock_all(call);
-    return true;
+    return (void)g, unlock_all(call), true;
 }
 
 /* Out of the queues of the cases that did not happen (SELECT-3). */
@@ -313,19 +310,13 @@ dequeue_all(struct call *call)
     }
 }
 
-/* Does one, or waits for one.  The locks are taken here. */
+/* Does one, or waits for one. */
 static size_t
 do_or_wait(struct call *call, size_t count)
 {
-    enum outcome outcome;
-    lock_all(call);
-    size_t i = do_one_locked(call, count, &outcome);
-    if (i != count) {
-        unlock_all_ready(call);
-        if (outcome == CLOSED)
-            panic_closed(call->cases, i);
+    size_t i = do_one(call, count, true);
+    if (i != count)
         return i;
-    }
     enqueue_all(call);
     tri_park(commit_unlock_all, call, "select");
     tri_schedpoint();
@@ -364,13 +355,7 @@ try_select_slow(struct tri_select_case *cases, size_t count)
     put_in_order(&call, cases, count);
     if (call.count == 0)
         return count;
-    enum outcome outcome;
-    lock_all(&call);
-    size_t i = do_one_locked(&call, count, &outcome);
-    unlock_all_ready(&call);
-    if (outcome == CLOSED)
-        panic_closed(cases, i);
-    return i;
+    return do_one(&call, count, false);
 }
 
 /* ---- API ---------------------------------------------------------------------------- */
