@@ -26,6 +26,7 @@
 #include "base/atomic.h"
 #include "runtime/poll.h"
 #include "tests/support/collect.h"
+#include "tests/support/runtime.h"
 #include "tests/support/test.h"
 
 #define MS INT64_C(1000000)
@@ -39,13 +40,6 @@ await_waiters(uint32_t count)
     while (tri_load(&tri_poll.waiting) != count)
         tri_sleep(MS / 10);
     tri_sleep(MS); /* and parked */
-}
-
-static void
-close_both(const int *pair)
-{
-    EXPECT_EQ(tri_close(pair[0]), 0);
-    EXPECT_EQ(tri_close(pair[1]), 0);
 }
 
 static void
