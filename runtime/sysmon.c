@@ -178,8 +178,9 @@ rest(struct tri_m *m, int64_t ns)
         ns = LOOK_NS_MAX;
     /* For those whose P nobody looks after. */
     int64_t next = idle ? INT64_MAX : tri_timers_next();
-    if (next != INT64_MAX) {
-        int64_t left = next + RESCUE_NS - tri_os_now_ns();
+    int64_t left = next - tri_os_now_ns();
+    if (left < ns) {
+        left += RESCUE_NS;
         left = left < LOOK_NS ? LOOK_NS : left;
         ns = left < ns ? left : ns;
     }

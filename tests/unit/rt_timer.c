@@ -262,4 +262,26 @@ TEST(an_attached_thread_sleeps_and_wakes)
     }
 }
 
+static void
+sleep_for_ever(void *unused)
+{
+    (void)unused;
+    tri_sleep(INT64_MAX);
+    EXPECT(!"awake again");
+}
+
+/* The last: it sleeps still when the program ends.  Under asan sums are looked at. */
+TEST(beside_one_that_sleeps_for_ever_others_wake)
+{
+    tri_go(sleep_for_ever, NULL);
+    for (int procs = 1; procs <= 2; procs++) {
+        int64_t when;
+        tri_set_procs(procs);
+        put_to_sleep(&when, MS);
+        loop_until_woken(when + 5000 * MS);
+        tri_sleep(2 * MS);
+        tri_waitgroup_wait(&group);
+    }
+}
+
 RUNTIME_TEST_MAIN
