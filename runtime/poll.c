@@ -156,7 +156,8 @@ tri_poll_rest(struct tri_m *m)
     m->may_lose_p = 0;
     tri_store(&tri_poll.attended, 0);
     struct tri_g *ready = take(events, count);
-    tri_m_take_idle_p(m);
+    if (tri_m_take_idle_p(m) && count == 0)
+        tri_timers_run_all(); /* it watched, and its time has come */
     tri_sched_put_list(ready);
     /* We may have something else to do first (SCHED-2). */
     if (ready != NULL)

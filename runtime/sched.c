@@ -638,7 +638,7 @@ sleep_until(struct tri_m *m, int64_t until_ns)
 
 /* The time that m watched has come: out of the list, if nobody has given it a P
  * meanwhile, and to work, if there is an idle P. */
-static void
+static bool
 take_watched_p(struct tri_m *m)
 {
     struct tri_p *p = NULL;
@@ -656,10 +656,12 @@ take_watched_p(struct tri_m *m)
     }
     tri_unlock(&tri_sched.lock);
     if (p == NULL)
-        return;
+        return false;
     tri_p_point_cache(p);
+    tri_p_arrived(p);
     /* Not as a thief, who has to wake another when he finds something (SCHED-3). */
     tri_timers_run_all();
+    return true;
 }
 
 static void
@@ -683,8 +685,8 @@ sleep_idle(struct tri_m *m)
     tri_m_unblock(m, false);
     m->may_lose_p = 0;
     tri_timers_unwatch(m);
-    if (!woken)
-        take_watched_p(m);
+    if (!woken && take_watched_p(m))
+        return;
     /* Acquire pairs with the release in tri_p_install; tri_set_procs may have taken
      * it away again by now. */
     struct tri_p *p = tri_load_acquire(&m->p);

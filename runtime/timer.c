@@ -201,8 +201,9 @@ tri_timers_take(struct tri_timers *timers, int64_t now_ns, struct tri_g **due,
 {
     uint32_t count = 0;
     tri_lock(&timers->lock);
-    while (count < max && timers->count > 0
-           && slot(timers, 0)->when_ns <= now_ns) {
+    for (uint32_t i = 0;
+         i < max && timers->count > 0 && slot(timers, 0)->when_ns <= now_ns;
+         i++) {
         struct tri_g *g = take_root(timers);
         if (g == NULL)
             continue;
