@@ -636,12 +636,15 @@ sleep_until(struct tri_m *m, int64_t until_ns)
     }
 }
 
-/* The time that m watched has come: out of the list, if nobody has given it a P
- * meanwhile, and to work, if there is an idle P. */
-static bool
-take_watched_p(struct tri_m *m)
+/*
+ * m is awake without a P: by a wake-up that is stale (who gave us a P that we found
+ * before we slept wakes us later), or since its time has come, and then it takes an
+ * idle P.  It leaves the list: who is listed is given a P, and a spinner's duties, as
+ * one that sleeps.
+ */
+static void
+leave_list(struct tri_m *m, bool take)
 {
-    struct tri_p *p = NULL;
     tri_lock(&tri_sched.lock);
     if (m->listed != 0) {
         struct tri_m **at = &tri_sched.idle_m;
@@ -650,48 +653,45 @@ take_watched_p(struct tri_m *m)
         *at = m->link;
         m->link = NULL;
         m->listed = 0;
-        p = tri_p_take_idle_locked();
+        struct tri_p *p = take ? tri_p_take_idle_locked() : NULL;
         if (p != NULL)
             tri_p_install(p, m);
     }
     tri_unlock(&tri_sched.lock);
-    if (p == NULL)
-        return false;
-    tri_p_point_cache(p);
-    tri_p_arrived(p);
-    /* Not as a thief, who has to wake another when he finds something (SCHED-3). */
-    tri_timers_run_all();
-    return true;
 }
 
 static void
 sleep_idle(struct tri_m *m)
 {
     tri_lock(&tri_sched.lock);
-    /* A wake-up may be stale: who gave us a P that we found before we slept
-     * wakes us later.  Then we are listed still; or have been given one since
-     * we looked, and whoever is listed with a P is given a second. */
-    bool given = tri_load_relaxed(&m->p) != NULL;
-    if (!given && m->listed == 0) {
-        m->listed = 1;
-        m->link = tri_sched.idle_m;
-        tri_sched.idle_m = m;
-    }
+    TRI_DCHECK(tri_load_relaxed(&m->p) == NULL && m->listed == 0,
+               "P-1: thread %d goes idle with a P, or twice",
+               tri_load_relaxed(&m->tid)); /* a message */
+    m->listed = 1;
+    m->link = tri_sched.idle_m;
+    tri_sched.idle_m = m;
     tri_unlock(&tri_sched.lock);
-    int64_t until = given ? 0 : tri_timers_watch(m);
+    int64_t until = tri_timers_watch(m);
     m->may_lose_p = 1;
     tri_m_block(m);
     bool woken = sleep_until(m, until);
     tri_m_unblock(m, false);
     m->may_lose_p = 0;
     tri_timers_unwatch(m);
-    if (!woken && take_watched_p(m))
-        return;
     /* Acquire pairs with the release in tri_p_install; tri_set_procs may have taken
      * it away again by now. */
     struct tri_p *p = tri_load_acquire(&m->p);
-    if (p != NULL)
-        tri_p_arrived(p);
+    if (p == NULL) {
+        leave_list(m, !woken);
+        p = tri_load_acquire(&m->p); /* as above */
+        if (p == NULL)
+            return;
+        tri_p_point_cache(p);
+    }
+    tri_p_arrived(p);
+    /* Not as a thief, who has to wake another when he finds something (SCHED-3). */
+    if (!woken)
+        tri_timers_run_all();
 }
 
 /* Main has returned: nobody is scheduled any more (tricolor.h, tri_main). */
@@ -777,10 +777,11 @@ find_work(struct tri_m *m, struct tri_p *p)
         tri_store_relaxed(&p->preempt, 0);
     tell_start(m, p);
     uint64_t calls = tri_load(&worker_calls);
+    /* First: what timers queue here without a wake-up is not given away with p. */
+    bool wanted = tri_load(&tri_sched.want_count) != 0;
     if (has_timers(p))
         tri_timers_run(p);
     tri_gc_poll_cleanups();
-    bool wanted = tri_load(&tri_sched.want_count) != 0;
     /* In turns; by a bit of its own, since `tick` moves by more than one. */
     if (wanted && p->queue_turn == 0) {
         p->queue_turn = 1;

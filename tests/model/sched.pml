@@ -31,7 +31,7 @@
  *   NO_LOOK          who made his P idle does not look for work (SCHED-2)
  *   NO_LOOK_GIVEN    who hands a P off does not (SCHED-2)
  *   LAST_SPINNER     the last spinner that found work wakes nobody (SCHED-3)
- *   LIST_GIVEN       a thread that was given a P lists itself as idle
+ *   STAY_LISTED      a thread that wakes without a P stays in the list of the idle
  *   NO_NOTE          a wake-up is not remembered, so it may come too early
  *
  * To see how an error comes about:
@@ -534,14 +534,10 @@ go_idle:
 sleep: /* sleep_idle, tri_m_sleep */
     atomic {
         !lock;
-#ifdef MUTANT_LIST_GIVEN
-        listed[m] = true;
-#else
-        if
-        :: m_p[m] == NONE -> listed[m] = true
-        :: else
-        fi
+#ifndef MUTANT_STAY_LISTED
+        assert(m_p[m] == NONE && !listed[m]);
 #endif
+        listed[m] = true
     }
 end_asleep:
     if
@@ -557,6 +553,15 @@ end_asleep:
            fi
        }
     fi;
+#ifndef MUTANT_STAY_LISTED
+    atomic { /* leave_list */
+        !lock;
+        if
+        :: m_p[m] == NONE -> listed[m] = false
+        :: else
+        fi
+    };
+#endif
     goto loop;
 
 execute:
