@@ -197,15 +197,8 @@ take_free(struct tri_p *p)
         refill(p);
     struct tri_g *g = p->free_gs;
     if (g != NULL) {
-        struct tri_g *next = g->link;
-        p->free_gs = next;
+        p->free_gs = g->link;
         p->free_g_count--;
-        /* Many are born at once, of those that have lain for long. */
-        if (next != NULL) {
-            __builtin_prefetch((const char *)next->stack.top - 64, 1);
-            if (next->link != NULL)
-                tri_g_fetch(next->link);
-        }
     }
     return g;
 }
