@@ -22,6 +22,9 @@ size_t tri_os_share(size_t most, unsigned sixteenths);
 TRI_NODISCARD void *tri_os_reserve(size_t bytes, size_t align);
 /* Zeroed read-write memory, lazily backed, no swap reserve.  NULL: none. */
 TRI_NODISCARD void *tri_os_map(size_t bytes);
+/* More of it: what was mapped with so many bytes, NULL with 0, moves there.  NULL:
+ * none, and the old stays. */
+TRI_NODISCARD void *tri_os_grow(void *start, size_t bytes, size_t more_bytes);
 /* Makes a reserved range usable.  0 or -errno. */
 TRI_NODISCARD int tri_os_commit(void *start, size_t bytes);
 /* Gives pages back; they read as zero when touched again. */

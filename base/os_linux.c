@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -140,6 +141,17 @@ void *
 tri_os_map(size_t bytes)
 {
     return map_private(bytes, PROT_READ | PROT_WRITE);
+}
+
+void *
+tri_os_grow(void *start, size_t bytes, size_t more_bytes)
+{
+    void *more = tri_os_map(more_bytes);
+    if (more != NULL && bytes != 0) {
+        memcpy(more, start, bytes);
+        tri_os_unmap(start, bytes);
+    }
+    return more;
 }
 
 int

@@ -69,10 +69,8 @@ static void
 grow_stack(void)
 {
     size_t bytes = verify.capacity * sizeof(struct visit);
-    struct visit *bigger = tri_os_map(bytes * 2);
+    struct visit *bigger = tri_os_grow(verify.stack, bytes, bytes * 2);
     TRI_CHECK(bigger != NULL, "gccheckmark: out of memory");
-    memcpy(bigger, verify.stack, bytes);
-    tri_os_unmap(verify.stack, bytes);
     verify.stack = bigger;
     verify.capacity *= 2;
 }

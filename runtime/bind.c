@@ -12,6 +12,11 @@
  *
  *   BIND-1  Only threads that the runtime made are moved: an attached thread's
  *           place is the program's.
+ *   BIND-2  Places are made anew when the CPUs change that the process may use, and
+ *           who was bound before looks again; otherwise new Ps share the old CPUs.
+ *
+ * hwloc's order of all CPUs is made once; places are those of it that may be used, as
+ * the kernel tells.
  *
  * Not otherwise: threads bound for good; a blocking call hands the P to another
  * thread, which would have to be one of that CPU.
@@ -26,76 +31,101 @@
 #include "base/syscall.h"
 #include "runtime/sched.h"
 
-#define CPUS_MAX 8192
+#define WORD_BITS (8 * sizeof(unsigned long))
 
-/* [c] after tri_bind_init. */
+/* [c] after tri_bind_init: the system's numbers, in the order of places. */
 static struct {
-    int count;              /* of CPUs; 0: nobody is bound */
-    int cpu[TRI_PROCS_MAX]; /* the system's numbers, in the order of Ps */
+    int count; /* 0: nobody is bound */
+    int cpu[TRI_CPUS_MAX];
+} order;
+
+/* [a], written by sysmon.  Relaxed: who reads some of the old ones looks again, since
+ * tri_sched.places grows afterwards. */
+static struct {
+    TRI_ATOMIC(int32_t) count;
+    TRI_ATOMIC(int32_t) cpu[TRI_PROCS_MAX];
 } places;
 
 /* A thread that cannot be moved runs where it may; said once. */
 static TRI_ATOMIC(uint32_t) complained;
 
 static void
-list_compact(hwloc_topology_t topology, hwloc_const_bitmap_t allowed)
+list_compact(hwloc_topology_t topology)
 {
     int all = hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_PU);
-    for (int i = 0; i < all && places.count < TRI_PROCS_MAX; i++) {
+    for (int i = 0; i < all && order.count < TRI_CPUS_MAX; i++) {
         hwloc_obj_t pu =
             hwloc_get_obj_by_type(topology, HWLOC_OBJ_PU, (unsigned)i);
-        if (pu != NULL && hwloc_bitmap_isset(allowed, pu->os_index) != 0)
-            places.cpu[places.count++] = (int)pu->os_index;
+        if (pu != NULL)
+            order.cpu[order.count++] = (int)pu->os_index;
     }
 }
 
-/* hwloc_distrib leaves out no CPU, and so far as there are any gives each its own;
- * of those the process may not use it takes the next. */
+/* hwloc_distrib for one, two, four... CPUs, and of each what is new: so the first few
+ * lie far from each other, however many are used. */
 static void
-list_scattered(hwloc_topology_t topology, hwloc_const_bitmap_t allowed)
+list_scattered(hwloc_topology_t topology)
 {
-    int weight = hwloc_bitmap_weight(allowed);
-    unsigned want = weight < 1             ? 0
-                  : weight < TRI_PROCS_MAX ? (unsigned)weight
-                                           : (unsigned)TRI_PROCS_MAX;
     hwloc_obj_t root = hwloc_get_root_obj(topology);
-    hwloc_bitmap_t left = hwloc_bitmap_dup(allowed);
-    hwloc_bitmap_t set[TRI_PROCS_MAX] = { NULL };
-    if (want != 0 && left != NULL
-        && hwloc_distrib(topology, &root, 1, set, want, INT_MAX, 0) == 0) {
+    hwloc_bitmap_t left = hwloc_bitmap_dup(root->cpuset);
+    hwloc_bitmap_t set[TRI_PROCS_MAX];
+    for (unsigned want = 1; left != NULL && want <= TRI_PROCS_MAX
+                            && hwloc_bitmap_iszero(left) == 0;
+         want *= 2) {
+        if (hwloc_distrib(topology, &root, 1, set, want, INT_MAX, 0) != 0)
+            break;
         for (unsigned i = 0; i < want; i++) {
             hwloc_bitmap_and(set[i], set[i], left);
             int cpu = hwloc_bitmap_first(set[i]);
-            if (cpu < 0)
-                cpu = hwloc_bitmap_first(left);
+            hwloc_bitmap_free(set[i]);
+            if (cpu < 0 || order.count == TRI_CPUS_MAX)
+                continue;
             hwloc_bitmap_clr(left, (unsigned)cpu);
-            places.cpu[places.count++] = cpu;
+            order.cpu[order.count++] = cpu;
         }
     }
-    for (unsigned i = 0; i < want; i++)
-        hwloc_bitmap_free(set[i]);
     hwloc_bitmap_free(left);
 }
 
-void
-tri_bind_init(void)
+bool
+tri_bind_wanted(void)
 {
-    hwloc_topology_t topology;
-    if (tri_config.bind == TRI_BIND_NONE || hwloc_topology_init(&topology) != 0)
+    return tri_config.bind != TRI_BIND_NONE;
+}
+
+void
+tri_bind_init(hwloc_topology_t topology)
+{
+    if (tri_config.bind == TRI_BIND_COMPACT)
+        list_compact(topology);
+    else if (tri_config.bind == TRI_BIND_SCATTER)
+        list_scattered(topology);
+    else
         return;
-    hwloc_bitmap_t allowed = hwloc_bitmap_alloc();
-    if (allowed != NULL && hwloc_topology_load(topology) == 0
-        && hwloc_get_cpubind(topology, allowed, HWLOC_CPUBIND_THREAD) == 0) {
-        if (tri_config.bind == TRI_BIND_COMPACT)
-            list_compact(topology, allowed);
-        else
-            list_scattered(topology, allowed);
-    }
-    hwloc_bitmap_free(allowed);
-    hwloc_topology_destroy(topology);
-    if (places.count == 0)
+    tri_bind_again();
+    /* Relaxed: our own. */
+    if (tri_load_relaxed(&places.count) == 0)
         tri_print("tricolor: TRI_BIND: this machine does not say which CPUs "
                   "there are; no thread is bound\n");
+}
+
+void
+tri_bind_again(void)
+{
+    unsigned long mask[TRI_CPU_WORDS];
+    int count = 0;
+    if (order.count == 0 || !tri_machine_affinity(mask))
+        return;
+    for (int i = 0; i < order.count && count < TRI_PROCS_MAX; i++) {
+        unsigned cpu = (unsigned)order.cpu[i];
+        if (cpu < TRI_CPUS_MAX
+            && (mask[cpu / WORD_BITS] >> cpu % WORD_BITS & 1) != 0)
+            tri_store_relaxed(&places.cpu[count++], (int)cpu);
+    }
+    tri_store_relaxed(&places.count, count);
+    /* Release pairs with the acquire in tri_bind_thread. */
+    tri_store_release(&tri_sched.places,
+                      tri_load_relaxed(&tri_sched.places) + 1);
 }
 
 /* Where it may run, the kernel takes from what it is asked for: with all CPUs
@@ -103,10 +133,8 @@ tri_bind_init(void)
 static void
 move_to(int cpu)
 {
-    unsigned long mask[CPUS_MAX / (8 * sizeof(unsigned long))] = { 0 };
-    if (cpu < CPUS_MAX)
-        mask[(unsigned)cpu / (8 * sizeof(mask[0]))] |=
-            1ul << (unsigned)cpu % (8 * sizeof(mask[0]));
+    unsigned long mask[TRI_CPU_WORDS] = { 0 };
+    mask[(unsigned)cpu / WORD_BITS] |= 1ul << (unsigned)cpu % WORD_BITS;
     long error = tri_syscall3(SYS_sched_setaffinity, 0, sizeof(mask),
                               (long)(uintptr_t)mask);
     if (error >= 0)
@@ -122,10 +150,15 @@ move_to(int cpu)
 void
 tri_bind_thread(struct tri_m *m, const struct tri_p *p)
 {
-    if (TRI_LIKELY(places.count == 0) || m->on_cpu == TRI_M_NOT_OURS)
+    /* Acquire pairs with the release in tri_bind_again. */
+    uint32_t turn = tri_load_acquire(&tri_sched.places);
+    int count = tri_load_relaxed(&places.count);
+    bool again = m->places != turn; /* BIND-2 */
+    m->places = turn;
+    if (count == 0 || m->on_cpu == TRI_M_NOT_OURS)
         return; /* BIND-1 */
-    int cpu = places.cpu[p->index % places.count];
-    if (m->on_cpu == cpu)
+    int cpu = tri_load_relaxed(&places.cpu[p->index % count]);
+    if (m->on_cpu == cpu && !again)
         return;
     m->on_cpu = cpu;
     move_to(cpu);

@@ -4,13 +4,19 @@
 #ifndef TRI_RUNTIME_BIND_H
 #define TRI_RUNTIME_BIND_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+struct hwloc_topology;
 struct tri_m;
 struct tri_p;
 
-/* What TRI_BIND asks for, from the machine.  Before the first thread. */
-void tri_bind_init(void);
+/* TRI_BIND asks for something. */
+bool tri_bind_wanted(void);
+/* The order of all CPUs that it asks for.  Before the first thread. */
+void tri_bind_init(struct hwloc_topology *topology);
+/* The CPUs changed that this process may use: sysmon. */
+void tri_bind_again(void);
 /* The calling thread has p now: it moves to p's CPU, if it is a scheduler's. */
 void tri_bind_thread(struct tri_m *m, const struct tri_p *p);
 
@@ -18,14 +24,19 @@ void tri_bind_thread(struct tri_m *m, const struct tri_p *p);
 
 struct tri_machine {
     int cpus;       /* this process may use */
+    uint64_t which; /* a digest of their numbers, by tri_machine_glance */
     int quota_cpus; /* of its control groups, rounded up; 0: none */
     int numa_nodes; /* they belong to */
 };
-/* As hwloc sees it; tens of milliseconds. */
+/* As hwloc sees it; tens of milliseconds.  Tells tri_bind_init. */
 struct tri_machine tri_machine_look(void);
 /* The same, but for the nodes, by two system calls and a few small files. */
 struct tri_machine tri_machine_glance(void);
 int tri_machine_procs(struct tri_machine machine);
+/* The calling thread's affinity; false: the kernel does not tell. */
+#define TRI_CPUS_MAX  8192
+#define TRI_CPU_WORDS (TRI_CPUS_MAX / (8 * sizeof(unsigned long)))
+bool tri_machine_affinity(unsigned long *mask);
 
 /* ---- follow.c ---- */
 

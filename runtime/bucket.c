@@ -7,6 +7,7 @@
  */
 #include "runtime/bucket.h"
 
+#include "base/os.h"
 #include "runtime/sched.h"
 
 #define BUCKETS 64u
@@ -27,6 +28,20 @@ tri_bucket_lock(const void *address)
 {
     uint64_t hash = (uintptr_t)address * UINT64_C(0x9e3779b97f4a7c15);
     return &buckets[hash >> 58].lock;
+}
+
+bool
+tri_waiters_compete(void **queue, struct tri_waiter *self, bool woken,
+                    struct tri_lock *bucket, const char *reason)
+{
+    if (woken) {
+        tri_waiters_put_first(queue, self);
+    } else {
+        self->since_ns = tri_os_now_ns();
+        tri_waiters_put(queue, self);
+    }
+    tri_park_unlock(bucket, reason);
+    return self->handed;
 }
 
 void

@@ -87,6 +87,10 @@ tri_waiters_take_all(void **queue)
     return first;
 }
 
+/* For who competes for a mutex and lost: stands in its queue, first if he was `woken`
+ * before, gives the bucket up and waits.  True: it is his. */
+bool tri_waiters_compete(void **queue, struct tri_waiter *self, bool woken,
+                         struct tri_lock *bucket, const char *reason);
 /* Makes ready who was taken out: each in a section of its own, since there may be
  * many.  Without the bucket's lock. */
 void tri_waiters_ready(struct tri_waiter *first);

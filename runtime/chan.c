@@ -23,6 +23,9 @@
  *           and before somebody is woken by what made it ready; otherwise who
  *           may not wait (try, or a select with a default) finds nothing ready
  *           though something was at every moment.
+ *   CHAN-5  Who was taken from a queue is made ready when the lock has been given up:
+ *           that may wake a thread; otherwise others wait for the lock as long as a
+ *           system call takes, and for all who waited when a channel is closed.
  */
 #include "runtime/chan.h"
 #include "base/check.h"
@@ -48,14 +51,14 @@ queue_take(struct tri_chan_queue *queue)
     return NULL;
 }
 
-/* The waiter is out of its queue; the lock is held. */
-static void
+/* The waiter is out of its queue; the lock is held.  Who is to be made ready. */
+static struct tri_g *
 finish(struct tri_chan_waiter *waiter, bool completed)
 {
     waiter->completed = completed;
     if (waiter->select != NULL)
         waiter->select->winner = waiter;
-    tri_ready(waiter->g);
+    return waiter->g;
 }
 
 static char *
@@ -70,16 +73,26 @@ slot_at(struct tri_chan *chan, size_t i)
 static void
 copy_element(struct tri_chan *chan, void *to, const void *from)
 {
-    if (to != NULL && chan->element_bytes != 0)
+    if (to == NULL)
+        return;
+    if (TRI_UNLIKELY(tri_gc_active()))
         tri_copy(to, from, chan->element_bytes);
+    else if (chan->element_bytes == sizeof(uint64_t))
+        memcpy(to, from, sizeof(uint64_t)); /* most are; one instruction */
+    else if (chan->element_bytes != 0)
+        memcpy(to, from, chan->element_bytes);
 }
 
 static void
 clear_element(struct tri_chan *chan, void *slot)
 {
     /* CHAN-2; inside the lock's section, so that nothing comes between. */
-    tri_gc_shade_range(slot, chan->element_bytes);
-    memset(slot, 0, chan->element_bytes);
+    if (TRI_UNLIKELY(tri_gc_active()))
+        tri_gc_shade_range(slot, chan->element_bytes);
+    if (chan->element_bytes == sizeof(uint64_t))
+        memset(slot, 0, sizeof(uint64_t));
+    else
+        memset(slot, 0, chan->element_bytes);
 }
 
 static void
@@ -128,12 +141,13 @@ tri_chan_make(size_t element_bytes, size_t capacity)
 }
 
 bool
-tri_chan_send_now(struct tri_chan *chan, const void *element)
+tri_chan_send_now(struct tri_chan *chan, const void *element,
+                  struct tri_g **partner)
 {
     struct tri_chan_waiter *receiver = queue_take(&chan->receivers);
     if (receiver != NULL) {
         copy_element(chan, receiver->element, element);
-        finish(receiver, true);
+        *partner = finish(receiver, true);
         return true;
     }
     if (tri_load_relaxed(&chan->count) == chan->capacity)
@@ -178,9 +192,10 @@ tri_chan_send(struct tri_chan *chan, const void *element)
         for (;;)
             tri_park(NULL, NULL, "send to a NULL channel");
     tri_chan_check_element(chan, element, "tri_chan_send");
+    struct tri_g *partner = NULL;
     lock_open(chan, "tri_chan_send");
-    if (tri_chan_send_now(chan, element)) {
-        tri_chan_unlock(chan);
+    if (tri_chan_send_now(chan, element, &partner)) {
+        tri_chan_unlock_ready(chan, partner);
         return;
     }
     struct tri_chan_waiter self = { .g = tri_local_g(),
@@ -205,14 +220,16 @@ tri_chan_try_send(struct tri_chan *chan, const void *element)
     tri_chan_check_element(chan, element, "tri_chan_try_send");
     if ((tri_chan_looks(chan) & TRI_CHAN_SEND_READY) == 0)
         return false;
+    struct tri_g *partner = NULL;
     lock_open(chan, "tri_chan_try_send");
-    bool done = tri_chan_send_now(chan, element);
-    tri_chan_unlock(chan);
+    bool done = tri_chan_send_now(chan, element, &partner);
+    tri_chan_unlock_ready(chan, partner);
     return done;
 }
 
 bool
-tri_chan_receive_now(struct tri_chan *chan, void *element, bool *ok)
+tri_chan_receive_now(struct tri_chan *chan, void *element, bool *ok,
+                     struct tri_g **partner)
 {
     struct tri_chan_waiter *sender;
     if (tri_load_relaxed(&chan->count) > 0) {
@@ -221,7 +238,7 @@ tri_chan_receive_now(struct tri_chan *chan, void *element, bool *ok)
         sender = queue_take(&chan->senders);
         if (sender != NULL) { /* the ring was full: its element comes next */
             ring_put(chan, sender->element);
-            finish(sender, true);
+            *partner = finish(sender, true);
         }
         return true;
     }
@@ -229,7 +246,7 @@ tri_chan_receive_now(struct tri_chan *chan, void *element, bool *ok)
     if (sender != NULL) {
         *ok = true;
         copy_element(chan, element, sender->element);
-        finish(sender, true);
+        *partner = finish(sender, true);
         return true;
     }
     if (chan->closed == 0)
@@ -249,9 +266,10 @@ tri_chan_recv(struct tri_chan *chan, void *element)
         for (;;)
             tri_park(NULL, NULL, "receive from a NULL channel");
     bool ok;
+    struct tri_g *partner = NULL;
     tri_lock(&chan->lock);
-    if (tri_chan_receive_now(chan, element, &ok)) {
-        tri_chan_unlock(chan);
+    if (tri_chan_receive_now(chan, element, &ok, &partner)) {
+        tri_chan_unlock_ready(chan, partner);
         return ok;
     }
     struct tri_chan_waiter self = { .g = tri_local_g(), .element = element };
@@ -270,13 +288,24 @@ tri_chan_try_recv(struct tri_chan *chan, void *element, bool *ok)
     bool received = false;
     bool done = false;
     if (chan != NULL && (tri_chan_looks(chan) & TRI_CHAN_RECV_READY) != 0) {
+        struct tri_g *partner = NULL;
         tri_lock(&chan->lock);
-        done = tri_chan_receive_now(chan, element, &received);
-        tri_chan_unlock(chan);
+        done = tri_chan_receive_now(chan, element, &received, &partner);
+        tri_chan_unlock_ready(chan, partner);
     }
     if (ok != NULL)
         *ok = done && received;
     return done;
+}
+
+/* To those whom a close wakes. */
+static void
+append(struct tri_chan_waiter ***end, struct tri_chan_waiter *waiter)
+{
+    (void)finish(waiter, false);
+    waiter->next = NULL;
+    **end = waiter;
+    *end = &waiter->next;
 }
 
 TRI_API void
@@ -288,15 +317,21 @@ tri_chan_close(struct tri_chan *chan)
     lock_open(chan, "tri_chan_close");
     chan->closed = 1;
     tri_chan_publish(chan); /* before anybody is woken by it: CHAN-4 */
-    struct tri_chan_waiter *waiter;
+    struct tri_chan_waiter *waiter, *first = NULL, **end = &first;
     while ((waiter = queue_take(&chan->receivers)) != NULL) {
         if (waiter->element != NULL)
             clear_element(chan, waiter->element);
-        finish(waiter, false);
+        append(&end, waiter);
     }
     while ((waiter = queue_take(&chan->senders)) != NULL)
-        finish(waiter, false);
+        append(&end, waiter);
     tri_chan_unlock(chan);
+    for (; first != NULL; first = waiter) {
+        waiter = first->next; /* CHAN-1 */
+        tri_enter();
+        tri_ready(first->g);
+        tri_leave();
+    }
 }
 
 TRI_API size_t

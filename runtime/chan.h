@@ -56,10 +56,13 @@ struct tri_chan {
 
 /* ---- under the channel's lock ---- */
 
-/* True: done.  The channel is open. */
-bool tri_chan_send_now(struct tri_chan *chan, const void *element);
-/* True: *ok says what came; otherwise *ok is left alone. */
-bool tri_chan_receive_now(struct tri_chan *chan, void *element, bool *ok);
+/* True: done.  The channel is open.  *partner: who waited for it and is to be made
+ * ready, without the lock (CHAN-5); left alone if nobody did. */
+bool tri_chan_send_now(struct tri_chan *chan, const void *element,
+                       struct tri_g **partner);
+/* The same.  True: *ok says what came; otherwise *ok is left alone. */
+bool tri_chan_receive_now(struct tri_chan *chan, void *element, bool *ok,
+                          struct tri_g **partner);
 
 static inline void
 tri_chan_queue_put(struct tri_chan_queue *queue, struct tri_chan_waiter *waiter)
@@ -112,6 +115,20 @@ tri_chan_unlock(struct tri_chan *chan)
 {
     tri_chan_publish(chan);
     tri_unlock(&chan->lock);
+}
+
+/* And then makes the partner ready, if there is one. */
+static inline void
+tri_chan_unlock_ready(struct tri_chan *chan, struct tri_g *partner)
+{
+    if (partner == NULL) {
+        tri_chan_unlock(chan);
+        return;
+    }
+    tri_enter();
+    tri_chan_unlock(chan);
+    tri_ready(partner);
+    tri_leave();
 }
 
 /* ---- without it ---- */

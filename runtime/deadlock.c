@@ -80,8 +80,7 @@ all_quiet(void)
             != (uint32_t)tri_load(&tri_sched.p_count)
         || tri_load(&tri_sched.queue_count) != 0
         || tri_load(&tri_sched.want_count) != 0
-        || tri_load(&tri_sched.births) != 0
-        || tri_load(&tri_sched.next_timer_ns) != INT64_MAX
+        || tri_load(&tri_sched.births) != 0 || tri_timers_next() != INT64_MAX
         || tri_load(&tri_poll.waiting) != 0 || tri_gc_phase() != TRI_GC_OFF)
         return false;
     for (uint32_t i = 0; i < tri_m_count(); i++) {

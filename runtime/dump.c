@@ -30,13 +30,11 @@
 #include "base/symbol.h"
 #include "base/syscall.h"
 #include "gc/gc.h"
+#include "runtime/dump_group.h"
 #include "runtime/sched.h"
 #include "runtime/signal.h"
 
-#define FRAMES_MAX 24
-#define GROUPS_MAX 4096u
-#define IDS_SHOWN  8
-#define NAMES      512u
+#define NAMES 512u
 
 /* TRI_DEBUG=sigquit */
 enum {
@@ -45,164 +43,15 @@ enum {
     SIGQUIT_IS_OFF
 };
 
-enum standing {
-    STANDS_PARKED,
-    STANDS_RUNNABLE,
-    STANDS_RUNNING,
-    STANDS_BLOCKING,
-    STANDS_NEW
-};
-
-/* Where a flow stands: the next instruction, and the frame pointer there. */
-struct place {
-    uintptr_t pc;
-    uintptr_t fp;
-};
-
-/* Goroutines that differ in their number only. */
-struct group {
-    uint64_t hash;
-    uint64_t count;
-    uint64_t id[IDS_SHOWN];
-    struct tri_g *g; /* one of them */
-    enum standing standing;
-    int frames;
-    bool cut; /* more frames than we could follow */
-    uintptr_t pc[FRAMES_MAX];
-};
-
 /* One dump at a time: the world's stopper's, or the dying thread's. */
 static struct {
-    struct place self; /* of the goroutine that asks */
-    struct group *groups;
-    size_t group_count;
-    uint16_t order[GROUPS_MAX / 2]; /* as they were met */
-    uint64_t ungrouped;
+    struct tri_place self; /* of the goroutine that asks */
+    struct tri_dump_groups groups;
     struct {
         uintptr_t pc;
         struct tri_symbol symbol;
     } name[NAMES];
 } dump;
-
-/* ---- where it stands -------------------------------------------------------- */
-
-static struct place
-place_of_signal(const ucontext_t *uc)
-{
-#if defined(__x86_64__)
-    return (struct place){ (uintptr_t)uc->uc_mcontext.gregs[REG_RIP],
-                           (uintptr_t)uc->uc_mcontext.gregs[REG_RBP] };
-#else
-    return (struct place){ (uintptr_t)uc->uc_mcontext.pc,
-                           (uintptr_t)uc->uc_mcontext.regs[29] };
-#endif
-}
-
-/* On a thread: stopped in place, in a call that blocks, or the caller's own. */
-static struct place
-place_on_thread(const struct tri_m *m)
-{
-    if (m == tri_local_m())
-        return dump.self;
-    if (m->uc != NULL)
-        return place_of_signal(m->uc);
-    return (struct place){ m->stopped_pc, m->stopped_fp };
-}
-
-static struct place
-place_of(struct tri_g *g, enum standing *standing)
-{
-    uint32_t state = tri_load(&g->state) & ~TRI_G_SCAN;
-    const struct tri_m *m = g->bound != NULL ? g->bound : tri_load(&g->m);
-    *standing = state == TRI_G_WAITING  ? STANDS_PARKED
-              : state == TRI_G_RUNNABLE ? STANDS_RUNNABLE
-                                        : STANDS_RUNNING;
-    if (m != NULL) {
-        if (m->blocking_depth != 0)
-            *standing = STANDS_BLOCKING;
-        return place_on_thread(m);
-    }
-    if (g->sp == NULL) {
-        *standing = STANDS_NEW;
-        return (struct place){ (uintptr_t)g->fn, 0 };
-    }
-    struct place place;
-    if (!tri_context_place(g->sp, &place.pc, &place.fp))
-        return (struct place){ 0, 0 };
-    return place;
-}
-
-static void
-follow(struct tri_g *g, struct place place, struct group *group)
-{
-    uintptr_t at = place.fp;
-    group->frames = 0;
-    group->cut = false;
-    if (place.pc != 0)
-        group->pc[group->frames++] = place.pc;
-    while (group->frames < FRAMES_MAX && at != 0) {
-        uintptr_t frame[2];
-        if (at % sizeof(uintptr_t) != 0 || at < g->stack.lo
-            || at > g->stack.hi - sizeof(frame)
-            || !tri_os_read(frame, at, sizeof(frame))) {
-            group->cut = true;
-            return;
-        }
-        if (frame[1] == 0 || (frame[0] == 0 && g->bound == NULL))
-            return; /* into tri_context_boot */
-        group->pc[group->frames++] = frame[1];
-        if (frame[0] != 0 && frame[0] <= at)
-            group->cut = true;
-        at = frame[0] > at ? frame[0] : 0;
-    }
-}
-
-/* ---- grouping ----------------------------------------------------------------- */
-
-static uint64_t
-mix(uint64_t hash, uint64_t word)
-{
-    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ hash >> 29;
-}
-
-static uint64_t
-hash_of(const struct group *group)
-{
-    uint64_t hash = mix(group->standing, (uintptr_t)group->g->spawn_pc);
-    hash = mix(hash, (uintptr_t)group->g->fn);
-    hash = mix(hash, (uintptr_t)group->g->name);
-    if (group->standing == STANDS_PARKED)
-        hash = mix(hash, (uintptr_t)group->g->wait_reason);
-    for (int i = 0; i < group->frames; i++)
-        hash = mix(hash, group->pc[i]);
-    return hash | 1;
-}
-
-/* Open addressing; false: the table is full. */
-static bool
-enter(const struct group *one)
-{
-    if (dump.groups == NULL)
-        return false;
-    for (size_t probe = 0; probe < GROUPS_MAX; probe++) {
-        size_t slot = (one->hash + probe) % GROUPS_MAX;
-        struct group *at = &dump.groups[slot];
-        if (at->hash == 0 && dump.group_count < GROUPS_MAX / 2) {
-            *at = *one;
-            dump.order[dump.group_count++] = (uint16_t)slot;
-        }
-        if (at->hash == 0)
-            return false;
-        if (at->hash == one->hash) {
-            if (at->count < IDS_SHOWN)
-                at->id[at->count] = one->g->id;
-            at->count++;
-            return true;
-        }
-    }
-    return false;
-}
 
 /* ---- printing ------------------------------------------------------------------- */
 
@@ -291,7 +140,7 @@ drop_page(const struct page *kept)
 static const struct tri_symbol *
 symbol_of(uintptr_t pc)
 {
-    size_t at = mix(1, pc) % NAMES;
+    size_t at = (pc * UINT64_C(0x9e3779b97f4a7c15) >> 40) % NAMES;
     if (dump.name[at].pc != pc) {
         dump.name[at].pc = pc;
         if (!tri_symbol_find(pc, &dump.name[at].symbol))
@@ -332,27 +181,27 @@ tri_dump_origin(int fd, struct tri_g *g)
 }
 
 static void
-print_group(int fd, const struct group *group)
+print_group(int fd, const struct tri_dump_group *group)
 {
     static const char *const words[] = { "", "runnable", "running",
                                          "in a blocking call",
                                          "not started yet" };
     struct tri_g *g = group->g;
     const char *state = words[group->standing];
-    if (group->standing == STANDS_PARKED)
+    if (group->standing == TRI_STANDS_PARKED)
         state = g->wait_reason == NULL ? "waiting" : g->wait_reason;
-    char ids[IDS_SHOWN * 22] = "";
+    char ids[TRI_DUMP_IDS * 22] = "";
     size_t length = 0;
-    for (uint64_t i = 0; i < group->count && i < IDS_SHOWN; i++)
+    for (uint64_t i = 0; i < group->count && i < TRI_DUMP_IDS; i++)
         length +=
             tri_format(ids + length, sizeof(ids) - length, "%s%llu",
                        i == 0 ? "" : ", ", (unsigned long long)group->id[i]);
     say(fd, "\n%s %s%s [%s]%s%s%s:\n",
         group->count == 1 ? "goroutine" : "goroutines", ids,
-        group->count > IDS_SHOWN ? ", ..." : "", state,
+        group->count > TRI_DUMP_IDS ? ", ..." : "", state,
         g->is_main ? ", main" : "", g->name == NULL ? "" : ", the runtime's ",
         g->name == NULL ? "" : g->name);
-    if (group->count > IDS_SHOWN)
+    if (group->count > TRI_DUMP_IDS)
         say(fd, "    %llu of them\n", (unsigned long long)group->count);
     for (int i = 0; i < group->frames; i++)
         print_place(fd, "    ", group->pc[i] - (i > 0));
@@ -364,42 +213,24 @@ print_group(int fd, const struct group *group)
 static void
 print_groups(int fd)
 {
-    for (size_t i = 0; i < dump.group_count; i++)
-        print_group(fd, &dump.groups[dump.order[i]]);
-    if (dump.ungrouped != 0)
+    for (size_t i = 0; i < dump.groups.count; i++)
+        print_group(fd, &dump.groups.table[dump.groups.order[i]]);
+    if (dump.groups.ungrouped != 0)
         say(fd,
             "\nand %llu more goroutines, each at a place of its "
             "own\n",
-            (unsigned long long)dump.ungrouped);
+            (unsigned long long)dump.groups.ungrouped);
 }
 
 void
 tri_dump_all(int fd)
 {
-    size_t bytes = GROUPS_MAX * sizeof(*dump.groups);
-    uint64_t live = 0;
-    dump.groups = tri_os_map(bytes);
-    dump.group_count = 0;
-    dump.ungrouped = 0;
-    for (size_t i = 0; i < tri_g_count(); i++) {
-        struct tri_g *g = tri_g_at(i);
-        if (tri_load(&g->state) == TRI_G_DEAD)
-            continue;
-        live++;
-        struct group one = { .g = g };
-        struct place place = place_of(g, &one.standing);
-        follow(g, place, &one);
-        one.hash = hash_of(&one);
-        if (!enter(&one))
-            dump.ungrouped++;
-    }
+    tri_dump_gather(&dump.groups, dump.self);
     say(fd, "%llu goroutines, %u threads, %d procs, collector %s\n",
-        (unsigned long long)live, tri_m_thread_count(),
+        (unsigned long long)dump.groups.live, tri_m_thread_count(),
         tri_load(&tri_sched.p_count), tri_gc_active() ? "marking" : "off");
     print_groups(fd);
-    if (dump.groups != NULL)
-        tri_os_unmap(dump.groups, bytes);
-    dump.groups = NULL;
+    tri_dump_forget(&dump.groups);
 }
 
 TRI_API TRI_NOINLINE int
@@ -409,7 +240,7 @@ tri_dump_goroutines(int fd)
     tri_host_stop_world(TRI_STOP_STATS);
     const uintptr_t *frame = __builtin_frame_address(0);
     dump.self =
-        (struct place){ (uintptr_t)__builtin_return_address(0), frame[0] };
+        (struct tri_place){ (uintptr_t)__builtin_return_address(0), frame[0] };
     tri_dump_all(KEEP);
     struct page kept = take_page();
     tri_host_start_world();

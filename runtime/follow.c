@@ -8,7 +8,8 @@
  *
  *   FOLLOW-1  Only while the number came from the machine: who set it (TRI_PROCS,
  *             tri_options.procs, tri_set_procs) meant it; otherwise a program's
- *             own choice is undone behind its back.
+ *             own choice is undone behind its back.  TRI_BIND's places follow
+ *             nevertheless (BIND-2).
  */
 #include "base/option.h"
 #include "runtime/bind.h"
@@ -21,6 +22,7 @@ static struct {
     TRI_ATOMIC(int32_t) wanted;          /* Ps */
     TRI_ATOMIC(struct tri_g *) sleeping; /* the goroutine, parked */
     struct tri_machine seen;             /* sysmon's */
+    uint64_t which;                      /* sysmon's: CPUs that places are of */
     int64_t last_ns;                     /* sysmon's */
 } follow;
 
@@ -45,9 +47,10 @@ change_procs(void *unused)
 void
 tri_follow_init(struct tri_machine now)
 {
+    follow.seen = now;
+    follow.which = now.which;
     if (tri_config.procs > 0 || tri_debug.followcpus == 0)
         return;
-    follow.seen = now;
     tri_store(&follow.on, 1);
     tri_spawn(change_procs, NULL, "CPU follower", 0, NULL);
 }
@@ -61,10 +64,18 @@ tri_follow_no_more(void)
 void
 tri_follow_look(int64_t now_ns)
 {
-    if (tri_load(&follow.on) == 0 || now_ns - follow.last_ns < PERIOD_NS)
+    bool places = tri_bind_wanted() && tri_debug.followcpus != 0;
+    if ((tri_load(&follow.on) == 0 && !places)
+        || now_ns - follow.last_ns < PERIOD_NS)
         return;
     follow.last_ns = now_ns;
     struct tri_machine now = tri_machine_glance();
+    if (places && now.which != follow.which) {
+        follow.which = now.which;
+        tri_bind_again();
+    }
+    if (tri_load(&follow.on) == 0)
+        return;
     if (now.cpus == follow.seen.cpus
         && now.quota_cpus == follow.seen.quota_cpus)
         return;

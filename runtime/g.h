@@ -74,6 +74,22 @@ struct tri_g {
     void *arg;            /* [c] a root until it runs */
 };
 
+/* One that runs soon, and has lain still for long: what a switch to it reads comes
+ * meanwhile.  Its struct first, its stack when that is there. */
+static inline void
+tri_g_fetch(const struct tri_g *g)
+{
+    __builtin_prefetch(g, 1);
+    __builtin_prefetch(&g->commit, 1);
+}
+
+static inline void
+tri_g_fetch_stack(const struct tri_g *g)
+{
+    __builtin_prefetch(g->sp, 1);
+    __builtin_prefetch((const char *)g->sp + 64, 1);
+}
+
 /* The table of all goroutines ever born: index 0 .. count - 1. */
 size_t tri_g_count(void);
 struct tri_g *tri_g_at(size_t i);

@@ -94,10 +94,8 @@ static void
 grow(void)
 {
     size_t bytes = list.slots * sizeof(struct piece);
-    struct piece *more = tri_os_map(2 * bytes);
+    struct piece *more = tri_os_grow(list.piece, bytes, 2 * bytes);
     TRI_CHECK(more != NULL, "no memory for the table of roots");
-    memcpy(more, list.piece, bytes);
-    tri_os_unmap(list.piece, bytes);
     list.piece = more;
     list.slots *= 2;
 }

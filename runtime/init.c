@@ -50,7 +50,6 @@ start(const struct tri_options *opt, bool is_main)
         tri_config.procs > 0 ? tri_config.procs : tri_machine_procs(machine);
     if (procs > TRI_PROCS_MAX)
         procs = TRI_PROCS_MAX;
-    tri_bind_init();
     tri_trace_runtime_begin((uint32_t)procs, tri_config.gc_percent,
                             (uint64_t)tri_config.memory_limit);
     tri_trace_machine((uint32_t)machine.cpus, (uint32_t)machine.quota_cpus,
@@ -63,7 +62,6 @@ start(const struct tri_options *opt, bool is_main)
         return status;
     tri_m_init();
     tri_g_init();
-    tri_timer_init();
     tri_sync_init();
     tri_roots_init();
     tri_sched_init(procs);

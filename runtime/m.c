@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <urcu/urcu-bp.h>
 
 #include "base/check.h"
@@ -168,6 +169,7 @@ scheduler_thread(void *arg)
 {
     struct tri_m *m = arg;
     pthread_setname_np(pthread_self(), "tri-sched");
+    prctl(PR_SET_TIMERSLACK, 1000ul, 0ul, 0ul, 0ul); /* it wakes who sleeps */
     tri_trace_thread_start();
     tri_m_adopt(m);
     m->on_cpu = TRI_M_UNBOUND;

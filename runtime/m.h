@@ -99,10 +99,13 @@ struct tri_m {
     struct tri_m *birth_link;  /* stack of threads to be started */
     uint32_t listed;           /* [l] in the idle list */
     uint32_t newborn;          /* [l] its thread is to be started */
+    uint32_t places;           /* [o] tri_sched.places when it was bound */
     int on_cpu;                /* [o] the CPU it is bound to; or one of: */
     uint32_t spinning;         /* [o] looks for work: sched.spinning */
-    uint32_t blocking_depth;   /* [o] tri_blocking_begin nests */
-    struct tri_p *blocking_p;  /* [o] the P it left in SYSCALL */
+    uint32_t left_watch;       /* [o] watched timers until it woke up */
+    int64_t watches_ns; /* [o] sleeps until then: TIMER-3; 0: it does not */
+    uint32_t blocking_depth;  /* [o] tri_blocking_begin nests */
+    struct tri_p *blocking_p; /* [o] the P it left in SYSCALL */
     /* [a] sysmon must leave it its P; written by its own thread. */
     TRI_ATOMIC(uint32_t) no_preempt;
     uint32_t may_lose_p;         /* [o] in the scheduler: goes idle without */

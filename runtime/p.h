@@ -21,6 +21,7 @@
 #include "base/atomic.h"
 #include "base/compiler.h"
 #include "runtime/runq.h"
+#include "runtime/timer.h"
 
 #define TRI_PROCS_MAX 1024
 
@@ -54,6 +55,7 @@ struct tri_p {
     TRI_ATOMIC(uint32_t) defer_shift; /* [a][s] so many times a mistake */
     TRI_ATOMIC(struct tri_g *) runnext; /* [a] runs before the queue */
     struct tri_runq runq;               /* [a] */
+    struct tri_timers timers;           /* of who went to sleep here */
     struct tri_p *link;                 /* [l] idle list */
     struct tri_g *free_gs;              /* [h] dead ones, with their stacks */
     uint32_t free_g_count;              /* [h] */

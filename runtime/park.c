@@ -127,7 +127,7 @@ alone(struct tri_p *p)
     return tri_load_relaxed(&p->runnext) == NULL && tri_runq_empty(&p->runq)
         && tri_load_relaxed(&tri_sched.queue_count) == 0
         && tri_load_relaxed(&tri_sched.want_count) == 0
-        && tri_load_relaxed(&tri_sched.next_timer_ns) == INT64_MAX
+        && tri_load_relaxed(&p->timers.next_ns) == INT64_MAX
         && tri_load_relaxed(&p->preempt) == 0 && !tri_gc_active()
         && tri_p_tick(p) % TRI_GLOBAL_EVERY != 0 && tri_debug.schedfuzz == 0;
 }

@@ -7,8 +7,8 @@
  *     unless somebody waits in epoll already.
  *   - The first M to go idle while goroutines wait for files sleeps in epoll_wait,
  *     one at a time; all others on their notes.  It is in no list: who has work
- *     for an idle P rouses another M.  So new work need not break it off, and there
- *     is no descriptor to wake it by (Go needs one, for timers; ours are sysmon's).
+ *     for an idle P rouses another M, also for an earlier timer than it watches.  So
+ *     nothing need break it off, and there is no descriptor to wake it by (Go's).
  *   - sysmon asks if nobody did for 10 ms; if there is an idle P to spare, or the
  *     collector's idle workers use them, it acts after 200 us.
  *
@@ -35,9 +35,11 @@
 #include "gc/gc.h"
 #include "runtime/sched.h"
 
-#define EVENTS  128
-#define BUSY_NS INT64_C(10000000)
-#define IDLE_NS INT64_C(200000)
+#define EVENTS   128
+#define BUSY_NS  INT64_C(10000000)
+#define IDLE_NS  INT64_C(200000)
+#define NS_PER_S 1000000000
+#define MS_MAX   60000
 
 struct tri_poll tri_poll = { .fd = -1 };
 
@@ -62,21 +64,44 @@ tri_poll_open(void)
     return fd;
 }
 
+void
+tri_poll_lost(int fd, long error)
+{
+    tri_fatal("descriptor %d is no longer the runtime's epoll (error %ld): the "
+              "program closed a number that it did not open; close only your "
+              "own, and do it before the runtime starts if it is to be all",
+              fd, -error);
+}
+
 /* How many events; a signal of the program's may end it early. */
 static long
-ask(struct epoll_event *events, int timeout_ms)
+ask_kernel(int fd, struct epoll_event *events, int64_t timeout_ns)
+{
+    struct timespec limit = { timeout_ns / NS_PER_S, timeout_ns % NS_PER_S };
+    if (timeout_ns > 0) {
+        long count = tri_syscall6(SYS_epoll_pwait2, fd, (long)(uintptr_t)events,
+                                  EVENTS, (long)(uintptr_t)&limit, 0, 0);
+        if (count != -ENOSYS)
+            return count;
+    }
+    /* Linux before 5.11; no longer than an int of milliseconds. */
+    int64_t ms = timeout_ns < 0 ? -1 : (timeout_ns + 999999) / 1000000;
+    return tri_syscall6(SYS_epoll_pwait, fd, (long)(uintptr_t)events, EVENTS,
+                        ms > MS_MAX ? MS_MAX : ms, 0, 0);
+}
+
+/* timeout_ns < 0: for ever. */
+static long
+ask(struct epoll_event *events, int64_t timeout_ns)
 {
     int fd = tri_load_acquire(&tri_poll.fd);
     if (fd < 0)
         return 0;
-    long count = tri_syscall6(SYS_epoll_pwait, fd, (long)(uintptr_t)events,
-                              EVENTS, timeout_ms, 0, 0);
+    long count = ask_kernel(fd, events, timeout_ns);
     if (count == -EINTR)
         return 0;
-    TRI_CHECK(count >= 0,
-              "descriptor %d is no longer the runtime's epoll (error %ld): the "
-              "program closed a number that it did not open",
-              fd, -count);
+    if (count < 0)
+        tri_poll_lost(fd, count);
     return count;
 }
 
@@ -117,17 +142,22 @@ tri_poll_rest(struct tri_m *m)
     TRI_DCHECK(tri_load_relaxed(&m->p) == NULL && m->listed == 0,
                "POLL-6: thread %d waits for files and may be given work",
                tri_load_relaxed(&m->tid));
+    int64_t until = tri_timers_watch(m);
+    int64_t left;
     m->may_lose_p = 1;
     tri_m_block(m);
     long count;
     do {
-        count = ask(events, -1);
-    } while (count == 0);
+        left = until == 0 ? -1 : until - tri_os_now_ns();
+        count = ask(events, until != 0 && left < 0 ? 0 : left);
+    } while (count == 0 && (until == 0 || left > 0));
     tri_m_unblock(m, false);
+    tri_timers_unwatch(m);
     m->may_lose_p = 0;
     tri_store(&tri_poll.attended, 0);
     struct tri_g *ready = take(events, count);
-    tri_m_take_idle_p(m);
+    if (tri_m_take_idle_p(m) && count == 0)
+        tri_timers_run_all(); /* it watched, and its time has come */
     tri_sched_put_list(ready);
     /* We may have something else to do first (SCHED-2). */
     if (ready != NULL)

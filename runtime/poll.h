@@ -28,6 +28,9 @@
  *   POLL-8  The child of a fork closes its epoll descriptor: the description behind
  *           it is the parent's; otherwise a child that lives long keeps that, with
  *           all that is registered there.
+ *   POLL-9  A turn is one file's: when its number is closed, or found to be another
+ *           file's, who waits for the turn is told and the next one is free; otherwise
+ *           they wait for a thread that sleeps in a file which is gone.
  */
 #ifndef TRI_RUNTIME_POLL_H
 #define TRI_RUNTIME_POLL_H
@@ -37,7 +40,6 @@
 
 struct tri_g;
 struct tri_m;
-struct tri_mutex;
 struct epoll_event;
 
 /* All atomic. */
@@ -90,8 +92,12 @@ void tri_poll_closing(int fd);
 void tri_poll_closed(int fd);
 /* How often tri_close has closed the number. */
 uint32_t tri_poll_closings(int fd);
-/* For goroutines that must not all believe one event; NULL: no memory. */
-struct tri_mutex *tri_poll_turn(int fd);
+/* For goroutines that must not all believe one event (POLL-9): waits for the turn and
+ * gives it a number, by which it is left again.  -EBADF: closed meanwhile. */
+int tri_poll_take_turn(int fd, uint32_t *turn);
+void tri_poll_leave_turn(int fd, uint32_t turn);
+/* The program has closed epoll's descriptor.  Dies. */
+TRI_NORETURN void tri_poll_lost(int fd, long error);
 /* A hint, which may be wrong: fd is no socket. */
 bool tri_poll_no_socket(int fd);
 void tri_poll_note_socket(int fd, bool is_socket);

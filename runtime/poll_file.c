@@ -19,23 +19,19 @@
  *
  * Of several waiters for one event the first is woken, and the rest armed again:
  * a thousand that wait to accept are not all woken by one connection.
- *
- * Entries lie in chunks, made as numbers come up, and stay: an event that is late
- * finds an entry, and sees by its number that it is not meant (POLL-4).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
 
 #include "base/check.h"
 #include "base/os.h"
-#include "base/persist.h"
 #include "base/syscall.h"
 #include "runtime/poll.h"
+#include "runtime/poll_table.h"
 #include "runtime/sched.h"
 #include "trace/trace.h"
 
-#define CHUNK_FILES 256u
-#define CHUNKS      65536u /* 16 million descriptors; the kernel's default is one */
 #define AT_ANY_RATE (uint32_t)(EPOLLERR | EPOLLHUP)
 
 enum waiter_state {
@@ -48,105 +44,20 @@ enum waiter_state {
 };
 
 /* On the waiter's stack.  [l] the file's lock. */
-struct waiter {
-    struct tri_g *g;            /* constant */
-    TRI_ATOMIC(uint32_t) state; /* enum waiter_state: POLL-1 */
-    uint32_t events;            /* constant */
-    uint32_t got;               /* [l] */
-    bool linked;                /* [l] */
-    struct waiter *next;        /* [l] */
+struct tri_poll_waiter {
+    struct tri_g *g;              /* constant */
+    TRI_ATOMIC(uint32_t) state;   /* enum waiter_state: POLL-1 */
+    uint32_t events;              /* constant */
+    uint32_t got;                 /* [l] */
+    bool linked;                  /* [l] */
+    struct tri_poll_waiter *next; /* [l] */
     struct tri_timer timer;
 };
-
-/* Keys: [l] lock; [a] atomic. */
-struct file {
-    struct tri_lock lock;
-    struct waiter *waiters;        /* [l] first come */
-    uint32_t arming;               /* [l] the last one's number: POLL-4 */
-    uint32_t closings;             /* [l] */
-    bool known;                    /* [l] epoll has had the number */
-    TRI_ATOMIC(uint8_t) no_socket; /* [a] a hint */
-    struct tri_mutex turn;         /* tri_poll_turn */
-};
-
-static struct {
-    struct tri_lock lock;
-    TRI_ATOMIC(struct file *) *chunks; /* under the lock once, then constant */
-    TRI_ATOMIC(uint32_t) made;         /* chunks is there */
-} table = { .lock = TRI_LOCK_INIT(POLL) };
-
-/* ---- the table -------------------------------------------------------------- */
-
-static struct file *
-find(int fd)
-{
-    uint32_t chunk = (uint32_t)fd / CHUNK_FILES;
-    /* Acquire pairs with the releases in make. */
-    if (fd < 0 || chunk >= CHUNKS || tri_load_acquire(&table.made) == 0)
-        return NULL;
-    struct file *files = tri_load_acquire(&table.chunks[chunk]);
-    return files == NULL ? NULL : &files[(uint32_t)fd % CHUNK_FILES];
-}
-
-static void
-make_locked(uint32_t chunk)
-{
-    if (table.chunks == NULL)
-        table.chunks = tri_os_map(CHUNKS * sizeof(*table.chunks));
-    /* Relaxed: written under the lock. */
-    if (table.chunks == NULL || tri_load_relaxed(&table.chunks[chunk]) != NULL)
-        return;
-    struct file *files = tri_persist_alloc(CHUNK_FILES * sizeof(*files), 64);
-    if (files == NULL)
-        return;
-    for (uint32_t i = 0; i < CHUNK_FILES; i++)
-        tri_lock_init(&files[i].lock, TRI_RANK_POLL_FILE);
-    /* Releases pair with the acquires in find. */
-    tri_store_release(&table.chunks[chunk], files);
-    tri_store_release(&table.made, 1);
-}
-
-/* NULL: no memory, or no such number. */
-static struct file *
-find_or_make(int fd)
-{
-    struct file *file = find(fd);
-    uint32_t chunk = (uint32_t)fd / CHUNK_FILES;
-    if (file != NULL || fd < 0 || chunk >= CHUNKS)
-        return file;
-    tri_lock(&table.lock);
-    make_locked(chunk);
-    tri_unlock(&table.lock);
-    return find(fd);
-}
-
-/* Relaxed, both: whoever believes it wrongly is a system call slower. */
-bool
-tri_poll_no_socket(int fd)
-{
-    struct file *file = find(fd);
-    return file != NULL && tri_load_relaxed(&file->no_socket) != 0;
-}
-
-void
-tri_poll_note_socket(int fd, bool is_socket)
-{
-    struct file *file = is_socket ? find(fd) : find_or_make(fd);
-    if (file != NULL)
-        tri_store_relaxed(&file->no_socket, !is_socket);
-}
-
-struct tri_mutex *
-tri_poll_turn(int fd)
-{
-    struct file *file = find_or_make(fd);
-    return file == NULL ? NULL : &file->turn;
-}
 
 uint32_t
 tri_poll_closings(int fd)
 {
-    struct file *file = find_or_make(fd);
+    struct tri_poll_file *file = tri_poll_find_or_make(fd);
     if (file == NULL)
         return 0;
     tri_lock(&file->lock);
@@ -160,7 +71,7 @@ tri_poll_closings(int fd)
 /* POLL-1.  The state that it had: PARKED, the caller makes it ready; ARMING, it
  * is not going to park; others, somebody was quicker. */
 static uint32_t
-claim(struct waiter *waiter, enum waiter_state how)
+claim(struct tri_poll_waiter *waiter, enum waiter_state how)
 {
     uint32_t state = tri_load(&waiter->state);
     while (state <= PARKED)
@@ -172,7 +83,7 @@ claim(struct waiter *waiter, enum waiter_state how)
 /* Who was unlinked, into the list at *end or, if end is NULL, a queue.  False: it
  * has left already. */
 static bool
-wake(struct waiter *waiter, enum waiter_state how, struct tri_g ***end)
+wake(struct tri_poll_waiter *waiter, enum waiter_state how, struct tri_g ***end)
 {
     struct tri_g *g = waiter->g;
     uint32_t before = claim(waiter, how); /* POLL-2: not touched after this */
@@ -191,11 +102,11 @@ wake(struct waiter *waiter, enum waiter_state how, struct tri_g ***end)
 }
 
 static void
-wake_all_locked(struct file *file, enum waiter_state how)
+wake_all(struct tri_poll_waiter **list, enum waiter_state how)
 {
-    struct waiter *waiter;
-    while ((waiter = file->waiters) != NULL) {
-        file->waiters = waiter->next;
+    struct tri_poll_waiter *waiter;
+    while ((waiter = *list) != NULL) {
+        *list = waiter->next;
         waiter->linked = false;
         wake(waiter, how, NULL);
     }
@@ -204,36 +115,45 @@ wake_all_locked(struct file *file, enum waiter_state how)
 /* ---- telling epoll ---------------------------------------------------------- */
 
 static int
-control(int operation, int fd, struct file *file, uint32_t events)
+control(int operation, int fd, struct tri_poll_file *file, uint32_t events)
 {
     file->arming++; /* POLL-4: deliver compares */
     struct epoll_event event = { .events = events | EPOLLONESHOT,
                                  .data.u64 = (uint64_t)file->arming << 32
                                            | (uint32_t)fd };
-    return (int)tri_syscall6(SYS_epoll_ctl, tri_load_acquire(&tri_poll.fd),
-                             operation, fd, (long)(uintptr_t)&event, 0, 0);
+    int epoll = tri_load_acquire(&tri_poll.fd);
+    long error = tri_syscall6(SYS_epoll_ctl, epoll, operation, fd,
+                              (long)(uintptr_t)&event, 0, 0);
+    /* One of the two is not open, or ours is no epoll. */
+    if (error == -EINVAL
+        || (error == -EBADF && tri_syscall3(SYS_fcntl, epoll, F_GETFD, 0) < 0))
+        tri_poll_lost(epoll, error);
+    return (int)error;
 }
 
 static uint32_t
-wanted(const struct file *file)
+wanted(const struct tri_poll_file *file)
 {
     uint32_t events = 0;
-    for (struct waiter *w = file->waiters; w != NULL; w = w->next)
+    for (struct tri_poll_waiter *w = file->waiters; w != NULL; w = w->next)
         events |= w->events;
     return events;
 }
 
 /* The number is not what it was: POLL-3. */
 static void
-changed_locked(struct file *file)
+changed_locked(struct tri_poll_file *file)
 {
     file->known = false;
-    wake_all_locked(file, CLOSED);
+    file->turn++;
+    file->turn_taken = false;
+    wake_all(&file->waiters, CLOSED);
+    wake_all(&file->turn_waiters, CLOSED);
 }
 
 /* `events`, and what others wait for.  0 or -errno. */
 static int
-arm_locked(struct file *file, int fd, uint32_t events)
+arm_locked(struct tri_poll_file *file, int fd, uint32_t events)
 {
     if (file->known
         && control(EPOLL_CTL_MOD, fd, file, events | wanted(file)) == 0)
@@ -252,13 +172,13 @@ tri_poll_deliver(const struct epoll_event *event, struct tri_g **end)
 {
     uint32_t left = event->events;
     int fd = (int)(uint32_t)event->data.u64;
-    struct file *file = find(fd);
+    struct tri_poll_file *file = tri_poll_find(fd);
     if (file == NULL)
         return end;
     tri_lock(&file->lock);
     if (file->arming == (uint32_t)(event->data.u64 >> 32)) {
-        struct waiter **at = &file->waiters;
-        for (struct waiter *w; (w = *at) != NULL;) {
+        struct tri_poll_waiter **at = &file->waiters;
+        for (struct tri_poll_waiter *w; (w = *at) != NULL;) {
             uint32_t got = left & (w->events | AT_ANY_RATE);
             if (got == 0) {
                 at = &w->next;
@@ -280,29 +200,27 @@ tri_poll_deliver(const struct epoll_event *event, struct tri_g **end)
 
 /* ---- waiting ---------------------------------------------------------------- */
 
-static void
+static struct tri_g *
 expire(struct tri_timer *timer)
 {
-    struct waiter *waiter =
-        (void *)((char *)timer - offsetof(struct waiter, timer));
+    struct tri_poll_waiter *waiter =
+        (void *)((char *)timer - offsetof(struct tri_poll_waiter, timer));
     struct tri_g *g = waiter->g;
-    if (claim(waiter, EXPIRED) == PARKED)
-        tri_ready(g);
+    return claim(waiter, EXPIRED) == PARKED ? g : NULL;
 }
 
 static bool
 commit_wait(struct tri_g *g, void *arg)
 {
-    struct waiter *waiter = arg;
+    struct tri_poll_waiter *waiter = arg;
     uint32_t state = ARMING;
     (void)g;
     return tri_cas(&waiter->state, &state, PARKED);
 }
 
 static void
-append_locked(struct file *file, struct waiter *waiter)
+append(struct tri_poll_waiter **at, struct tri_poll_waiter *waiter)
 {
-    struct waiter **at = &file->waiters;
     while (*at != NULL)
         at = &(*at)->next;
     *at = waiter;
@@ -310,9 +228,9 @@ append_locked(struct file *file, struct waiter *waiter)
 }
 
 static void
-unlink_locked(struct file *file, struct waiter *waiter)
+unlink_locked(struct tri_poll_file *file, struct tri_poll_waiter *waiter)
 {
-    struct waiter **at = &file->waiters;
+    struct tri_poll_waiter **at = &file->waiters;
     if (!waiter->linked)
         return;
     while (*at != waiter)
@@ -322,7 +240,7 @@ unlink_locked(struct file *file, struct waiter *waiter)
 
 /* Armed: parks; how it ended. */
 static uint32_t
-park(struct file *file, struct waiter *self, int64_t until_ns)
+park(struct tri_poll_file *file, struct tri_poll_waiter *self, int64_t until_ns)
 {
     if (until_ns != TRI_POLL_FOREVER)
         tri_timer_set(&self->timer, until_ns);
@@ -342,19 +260,19 @@ park(struct file *file, struct waiter *self, int64_t until_ns)
 int
 tri_poll_wait(int fd, uint32_t events, int64_t until_ns)
 {
-    struct file *file = find_or_make(fd);
+    struct tri_poll_file *file = tri_poll_find_or_make(fd);
     int error = file == NULL ? -ENOMEM : tri_poll_open();
     if (error < 0)
         return error;
-    struct waiter self = { .g = tri_local_g(),
-                           .events = events,
-                           .timer.fire = expire };
+    struct tri_poll_waiter self = { .g = tri_local_g(),
+                                    .events = events,
+                                    .timer.fire = expire };
     /* Sequentially consistent, and before arming: POLL-5. */
     tri_add(&tri_poll.waiting, 1);
     tri_lock(&file->lock);
     error = arm_locked(file, fd, events);
     if (error == 0)
-        append_locked(file, &self);
+        append(&file->waiters, &self);
     tri_unlock(&file->lock);
     uint32_t how = error == 0 ? park(file, &self, until_ns) : CLOSED;
     tri_sub(&tri_poll.waiting, 1);
@@ -366,12 +284,54 @@ tri_poll_wait(int fd, uint32_t events, int64_t until_ns)
                           : -EAGAIN;
 }
 
+/* ---- turns ------------------------------------------------------------------ */
+
+/* epoll is told of the file, so that it tells when the number is another's; if it
+ * cannot be had, that is not seen. */
+int
+tri_poll_take_turn(int fd, uint32_t *turn)
+{
+    struct tri_poll_file *file = tri_poll_find_or_make(fd);
+    if (file == NULL)
+        return 0; /* no memory: without turns */
+    struct tri_poll_waiter self = { .g = tri_local_g() };
+    bool epoll = tri_poll_open() >= 0;
+    tri_lock(&file->lock);
+    if (epoll && (file->turn_taken || !file->known))
+        (void)arm_locked(file, fd, 0);
+    bool wait = file->turn_taken;
+    file->turn_taken = true;
+    *turn = file->turn;
+    if (wait)
+        append(&file->turn_waiters, &self);
+    tri_unlock(&file->lock);
+    return !wait || park(file, &self, TRI_POLL_FOREVER) == READY ? 0 : -EBADF;
+}
+
+void
+tri_poll_leave_turn(int fd, uint32_t turn)
+{
+    struct tri_poll_file *file = tri_poll_find(fd);
+    if (file == NULL)
+        return;
+    tri_lock(&file->lock);
+    if (file->turn == turn) { /* POLL-9 */
+        struct tri_poll_waiter *next = file->turn_waiters;
+        file->turn_taken = next != NULL;
+        if (next != NULL) {
+            file->turn_waiters = next->next;
+            wake(next, READY, NULL);
+        }
+    }
+    tri_unlock(&file->lock);
+}
+
 /* ---- closing ---------------------------------------------------------------- */
 
 void
 tri_poll_closing(int fd)
 {
-    struct file *file = find(fd);
+    struct tri_poll_file *file = tri_poll_find(fd);
     if (file == NULL)
         return;
     tri_lock(&file->lock);
@@ -389,10 +349,10 @@ tri_poll_closing(int fd)
 void
 tri_poll_closed(int fd)
 {
-    struct file *file = find(fd);
+    struct tri_poll_file *file = tri_poll_find(fd);
     if (file == NULL)
         return;
     tri_lock(&file->lock);
-    wake_all_locked(file, AGAIN);
+    wake_all(&file->waiters, AGAIN);
     tri_unlock(&file->lock);
 }

@@ -10,6 +10,7 @@
  *
  * Of this process's goroutines each looks again and accepts in its turn: one that
  * lost a race would sleep in accept(2), where closing the listener does not wake it.
+ * It still does if another process was quicker; those who wait for its turn are woken.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,18 +21,25 @@
 #include "runtime/poll.h"
 #include "runtime/sched.h"
 
+/* 0 or -errno. */
+static int
+socket_option(int fd, int option, int *value)
+{
+    socklen_t bytes = sizeof(*value);
+    return (int)tri_syscall6(SYS_getsockopt, fd, SOL_SOCKET, option,
+                             (long)(uintptr_t)value, (long)(uintptr_t)&bytes,
+                             0);
+}
+
 /* Whether accept(2) would wait: the socket listens and is in blocking mode.  What
  * does not listen it refuses at once. */
 static int
 accept_waits(int fd)
 {
     int listens = 0;
-    socklen_t bytes = sizeof(listens);
-    long status =
-        tri_syscall6(SYS_getsockopt, fd, SOL_SOCKET, SO_ACCEPTCONN,
-                     (long)(uintptr_t)&listens, (long)(uintptr_t)&bytes, 0);
+    int status = socket_option(fd, SO_ACCEPTCONN, &listens);
     if (status < 0)
-        return (int)status;
+        return status;
     long flags = tri_syscall3(SYS_fcntl, fd, F_GETFL, 0);
     if (flags < 0)
         return (int)flags;
@@ -52,16 +60,16 @@ accept_in_section(int fd, struct sockaddr *address, socklen_t *bytes)
 static int
 accept_in_turn(int fd, struct sockaddr *address, socklen_t *bytes)
 {
-    struct tri_mutex *turn = tri_poll_turn(fd);
-    if (turn != NULL)
-        tri_mutex_lock(turn);
-    int got = tri_ask(fd, EPOLLIN, 0);
+    uint32_t turn;
+    int got = tri_poll_take_turn(fd, &turn);
+    if (got < 0)
+        return got;
+    got = tri_ask(fd, EPOLLIN, 0);
     if (got > 0)
         got = accept_in_section(fd, address, bytes);
     else if (got == 0)
         got = -EAGAIN;
-    if (turn != NULL)
-        tri_mutex_unlock(turn);
+    tri_poll_leave_turn(fd, turn);
     return got;
 }
 
@@ -96,16 +104,13 @@ await_connection(int fd)
         if (ready < 0)
             return ready;
         int error = 0;
-        socklen_t bytes = sizeof(error);
-        long status =
-            tri_syscall6(SYS_getsockopt, fd, SOL_SOCKET, SO_ERROR,
-                         (long)(uintptr_t)&error, (long)(uintptr_t)&bytes, 0);
+        long status = socket_option(fd, SO_ERROR, &error);
         if (status < 0)
             return (int)status;
         if (error != 0)
             return -error;
         struct sockaddr_storage peer;
-        bytes = sizeof(peer);
+        socklen_t bytes = sizeof(peer);
         status = tri_syscall3(SYS_getpeername, fd, (long)(uintptr_t)&peer,
                               (long)(uintptr_t)&bytes);
         /* Hung up without an error: somebody else took it. */

@@ -5,8 +5,9 @@
  *   PROC-1  Only while the collector rests; otherwise a mark worker's P vanishes
  *           under it (T-003).
  *   PROC-2  A P that ends leaves nothing behind: its goroutines go to the
- *           global queue, its dead ones to the global list, what the collector
- *           keeps on it to tri_gc_p_retire, its thread to those who want a P;
+ *           global queue, its dead ones to the global list, its timers to P 0,
+ *           what the collector keeps on it to tri_gc_p_retire, its thread to
+ *           those who want a P;
  *           otherwise they wait for one that does not come back.
  *   PROC-3  A P is whole before the count covers it, and who walks the Ps reads
  *           the count first, with acquire; otherwise a walk outside a section,
@@ -157,6 +158,10 @@ tri_world_set_procs_if(int procs, TRI_ATOMIC(uint32_t) *still)
         return before;
     }
     struct tri_m *self = tri_local_m();
+    /* Before the scheduler's lock, which comes after those of timers; nobody holds
+     * one, since the world is stopped. */
+    for (int i = procs; i < before; i++)
+        tri_timers_move(&tri_sched.p[i]->timers, &tri_sched.p[0]->timers);
     tri_lock(&tri_sched.lock);
     if (procs > before) {
         grow_locked(before, procs);

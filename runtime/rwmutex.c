@@ -22,6 +22,9 @@
  *   RW-4  QUEUED is set under the bucket's lock before a writer waits for WRITER,
  *         in the word that unlock changes; otherwise nobody wakes it.
  *
+ * The readers' half of that is inline in tricolor.h; who is not known to the runtime is
+ * refused when he locks, and when he has to wait or wake.
+ *
  * Not otherwise: readers that take themselves back when they see a writer (they
  * hold it up, and may do so for ever); a mutex among writers beside the word
  * (Go's: twice the atomics for each writer).
@@ -36,7 +39,7 @@
 #include "runtime/bucket.h"
 #include "runtime/sched.h"
 
-#define WRITER  (UINT64_C(1) << 32) /* a writer is in, or is next */
+#define WRITER  TRI_RWMUTEX_WRITER  /* a writer is in, or is next */
 #define QUEUED  (UINT64_C(1) << 33) /* others stand in `writers` */
 #define READERS UINT64_C(0xffffffff)
 #define SPINS   40
@@ -49,9 +52,15 @@ word_of(struct tri_rwmutex *mutex)
 
 /* ---- readers ---------------------------------------------------------------- */
 
-static TRI_NOINLINE void
-rlock_slow(struct tri_rwmutex *mutex)
+/* The fast halves are the header's; here, for who calls them by address. */
+extern inline void tri_rwmutex_rlock(struct tri_rwmutex *mutex);
+extern inline void tri_rwmutex_runlock(struct tri_rwmutex *mutex);
+
+/* Counted, but if the caller is unknown. */
+TRI_API void
+tri_rwmutex_rlock_slow(struct tri_rwmutex *mutex)
 {
+    tri_check_caller("tri_rwmutex_rlock");
     struct tri_waiter self = { .g = tri_local_g() };
     struct tri_lock *bucket = tri_bucket_lock(mutex);
     tri_schedpoint();
@@ -62,16 +71,6 @@ rlock_slow(struct tri_rwmutex *mutex)
     }
     tri_waiters_put(&mutex->readers, &self);
     tri_park_unlock(bucket, "rwmutex read");
-}
-
-TRI_API void
-tri_rwmutex_rlock(struct tri_rwmutex *mutex)
-{
-    tri_check_caller("tri_rwmutex_rlock");
-    tri_schedpoint();
-    /* Acquire pairs with the releases in tri_rwmutex_unlock and unlock_slow. */
-    if (TRI_UNLIKELY((tri_add_acquire(word_of(mutex), 1) & WRITER) != 0))
-        rlock_slow(mutex);
 }
 
 TRI_API bool
@@ -90,9 +89,10 @@ tri_rwmutex_tryrlock(struct tri_rwmutex *mutex)
 }
 
 /* A writer waits for us, or this is a mistake.  We are not counted any more. */
-static TRI_NOINLINE void
-runlock_slow(struct tri_rwmutex *mutex, uint64_t before)
+TRI_API void
+tri_rwmutex_runlock_slow(struct tri_rwmutex *mutex, uint64_t before)
 {
+    tri_check_caller("tri_rwmutex_runlock");
     struct tri_lock *bucket = tri_bucket_lock(mutex);
     struct tri_waiter *writer = NULL;
     tri_lock(bucket);
@@ -109,17 +109,6 @@ runlock_slow(struct tri_rwmutex *mutex, uint64_t before)
                   (void *)mutex);
     }
     tri_waiters_ready(writer);
-}
-
-TRI_API void
-tri_rwmutex_runlock(struct tri_rwmutex *mutex)
-{
-    tri_check_caller("tri_rwmutex_runlock");
-    /* Release pairs with the acquires in take_or_announce and tri_rwmutex_lock:
-     * a writer sees what the readers saw as done. */
-    uint64_t before = tri_sub_release(word_of(mutex), 1);
-    if (TRI_UNLIKELY((before & WRITER) != 0 || (before & READERS) == 0))
-        runlock_slow(mutex, before);
 }
 
 /* ---- writers ---------------------------------------------------------------- */
@@ -192,14 +181,8 @@ lock_slow(struct tri_rwmutex *mutex)
             wait_for_readers(mutex, bucket, &self, readers);
             return;
         }
-        if (woken) {
-            tri_waiters_put_first(&mutex->writers, &self);
-        } else {
-            self.since_ns = tri_os_now_ns();
-            tri_waiters_put(&mutex->writers, &self);
-        }
-        tri_park_unlock(bucket, "rwmutex write");
-        if (self.handed)
+        if (tri_waiters_compete(&mutex->writers, &self, woken, bucket,
+                                "rwmutex write"))
             return;
     }
 }

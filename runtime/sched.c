@@ -4,17 +4,17 @@
  * Design: docs/design/scheduler.md.
  *
  * Where work is looked for, in this order (T-010):
- *   1. timers that are due, cleanups that wait for a runner
+ *   1. timers of its P that are due, cleanups that wait for a runner
  *   2. in turns with 4 and 5: a thread that wants a P gets ours
  *   3. a mark worker the collector wants here
  *   4. every 61st time the global queue, so that it never starves
  *   5. runnext, the local queue, the global queue
  *   6. files that are ready, if goroutines wait for some (poll.h)
  *   7. a thread that wants a P
- *   8. others' queues, if not too many steal already (spinning)
+ *   8. others' queues, and timers, if not too many steal already (spinning)
  *   9. a mark worker with nothing better to do
  * Then the P goes idle, every source is looked at once more (SCHED-2), and the
- * M sleeps; one of them in epoll_wait.
+ * M sleeps; one of them in epoll_wait, one until the next timer (TIMER-3).
  *
  * Relaxed: an M's `p` and `g` and the `m` of those two are written by its own
  * thread, or by who took the P away from it while it was stopped or under the
@@ -44,7 +44,7 @@
 #define BATCH            32u
 
 struct tri_sched tri_sched = { .lock = TRI_LOCK_INIT(SCHED),
-                               .next_timer_ns = INT64_MAX };
+                               .watched_ns = INT64_MAX };
 
 /* Counts tri_host_wake_workers: the idle re-check of the collector's work. */
 static TRI_ATOMIC(uint64_t) worker_calls;
@@ -63,6 +63,7 @@ tri_p_new(int index)
         return NULL;
     p->cache = tri_gc_p_cache(p->gc);
     tri_store(&p->status, TRI_P_IDLE);
+    tri_timers_init(&p->timers);
     p->random = (uint64_t)(index + 1) * UINT64_C(0x9e3779b97f4a7c15)
               + (uint64_t)tri_debug.schedfuzz;
     return p;
@@ -137,8 +138,12 @@ tell_start(struct tri_m *m, struct tri_p *p)
 {
     /* Relaxed: our own. */
     uint32_t thread = (uint32_t)tri_load_relaxed(&m->tid);
-    if (p->seen_thread == thread)
+    if (p->seen_thread == thread) {
+        /* Relaxed: a look. */
+        if (TRI_UNLIKELY(m->places != tri_load_relaxed(&tri_sched.places)))
+            tri_bind_thread(m, p);
         return;
+    }
     p->seen_thread = thread;
     tri_bind_thread(m, p);
     tri_trace_proc_start(p->index, thread);
@@ -326,19 +331,12 @@ p_has_work_for_others(struct tri_p *p)
         || (tri_load(&p->runnext) != NULL && tri_load(&p->defers) == 0);
 }
 
-static bool
-timer_due(void)
-{
-    int64_t next = tri_load(&tri_sched.next_timer_ns);
-    return next != INT64_MAX && next <= tri_os_now_ns();
-}
-
 /* Anything a P could do, after one went idle. */
 static bool
 work_anywhere(uint64_t calls_before)
 {
     if (tri_load(&tri_sched.queue_count) != 0
-        || tri_load(&worker_calls) != calls_before || timer_due())
+        || tri_load(&worker_calls) != calls_before || tri_timers_due())
         return true;
     for (int32_t i = 0; i < tri_sched_p_count(); i++)
         if (p_has_work_for_others(tri_sched.p[i]))
@@ -350,8 +348,8 @@ void
 tri_p_hand_off(struct tri_p *p)
 {
     /* POLL-5: nobody else may come by to poll. */
-    bool work = p_has_work(p) || timer_due() || tri_gc_phase() == TRI_GC_MARK
-             || tri_poll_unattended();
+    bool work = p_has_work(p) || tri_timers_due()
+             || tri_gc_phase() == TRI_GC_MARK || tri_poll_unattended();
     bool idle = false;
     uint64_t calls = tri_load(&worker_calls);
     struct tri_m *m = NULL;
@@ -375,7 +373,9 @@ tri_p_hand_off(struct tri_p *p)
     rouse(m);
     /* SCHED-2: who made work visible since we looked saw no idle P; and who spun
      * then may have found other work, or looked too early. */
-    if (idle && (work_anywhere(calls) || tri_poll_unattended()))
+    if (idle
+        && (work_anywhere(calls) || tri_poll_unattended()
+            || tri_timers_unwatched(tri_timers_next())))
         tri_sched_wake();
 }
 
@@ -477,6 +477,12 @@ put_local(struct tri_p *p, struct tri_g *g, bool next)
 }
 
 void
+tri_sched_put_last(struct tri_p *p, struct tri_g *g)
+{
+    (void)put_local(p, g, false);
+}
+
+void
 tri_sched_put(struct tri_g *g, bool next)
 {
     struct tri_p *p = tri_current_p();
@@ -537,6 +543,7 @@ take_global(struct tri_p *p, uint32_t max)
     for (uint32_t i = 0; i < share; i++) {
         struct tri_g *g = tri_sched.queue_head;
         tri_sched.queue_head = g->link;
+        tri_g_fetch_stack(g);
         if (g->link == NULL)
             tri_sched.queue_tail = NULL;
         tri_sub(&tri_sched.queue_count, 1);
@@ -607,8 +614,15 @@ steal_from(struct tri_p *p, struct tri_p *victim, bool runnext_too)
     return got[count - 1];
 }
 
+/* Relaxed: a look. */
+static bool
+has_timers(struct tri_p *p)
+{
+    return tri_load_relaxed(&p->timers.next_ns) != INT64_MAX;
+}
+
 /* Looks at all others in random order, a few times; the last time it takes
- * even what an owner is about to run next. */
+ * even what an owner is about to run next, and goroutines whose time has come. */
 static struct tri_g *
 steal(struct tri_p *p)
 {
@@ -619,7 +633,10 @@ steal(struct tri_p *p)
             struct tri_p *victim = tri_sched.p[at];
             if (victim == p)
                 continue;
-            struct tri_g *g = steal_from(p, victim, round == STEAL_ROUNDS - 1);
+            bool last = round == STEAL_ROUNDS - 1;
+            if (last && has_timers(victim) && tri_timers_run(victim))
+                return take_local(p);
+            struct tri_g *g = steal_from(p, victim, last);
             if (g != NULL)
                 return g;
         }
@@ -639,38 +656,83 @@ stop_spinning(struct tri_m *m)
         tri_sched_wake(); /* SCHED-3 */
 }
 
-/* Blocked: sleeps until given a P, and runs; tri_set_procs may have taken the P
- * away again by then. */
-void
-tri_m_sleep_idle(struct tri_m *m)
+/* TIMER-3, before something is run that may last. */
+static inline void
+see_to_timers(struct tri_m *m, struct tri_p *p)
 {
-    while (!tri_m_sleep(m, -1))
-        ;
-    tri_m_unblock(m, false);
-    m->may_lose_p = 0;
-    /* Acquire pairs with the release in tri_p_install. */
-    struct tri_p *p = tri_load_acquire(&m->p);
-    if (p != NULL)
-        tri_p_arrived(p);
+    if (TRI_UNLIKELY(m->left_watch != 0 || has_timers(p)))
+        tri_timers_see_to(m, p);
+}
+
+/* Blocked, until woken or until then (0: for ever); true: woken. */
+static bool
+sleep_until(struct tri_m *m, int64_t until_ns)
+{
+    for (;;) {
+        int64_t left = until_ns == 0 ? -1 : until_ns - tri_os_now_ns();
+        if (until_ns != 0 && left <= 0)
+            return false;
+        if (tri_m_sleep(m, left))
+            return true;
+    }
+}
+
+/*
+ * m is awake without a P: by a wake-up that is stale (who gave us a P that we found
+ * before we slept wakes us later), or since its time has come, and then it takes an
+ * idle P.  It leaves the list: who is listed is given a P, and a spinner's duties, as
+ * one that sleeps.
+ */
+static void
+leave_list(struct tri_m *m, bool take)
+{
+    tri_lock(&tri_sched.lock);
+    if (m->listed != 0) {
+        struct tri_m **at = &tri_sched.idle_m;
+        while (*at != m)
+            at = &(*at)->link;
+        *at = m->link;
+        m->link = NULL;
+        m->listed = 0;
+        struct tri_p *p = take ? tri_p_take_idle_locked() : NULL;
+        if (p != NULL)
+            tri_p_install(p, m);
+    }
+    tri_unlock(&tri_sched.lock);
 }
 
 static void
 sleep_idle(struct tri_m *m)
 {
     tri_lock(&tri_sched.lock);
-    /* A wake-up may be stale: who gave us a P that we found before we slept
-     * wakes us later.  Then we are listed still; or have been given one since
-     * we looked, and whoever is listed with a P is given a second. */
-    bool given = tri_load_relaxed(&m->p) != NULL;
-    if (!given && m->listed == 0) {
-        m->listed = 1;
-        m->link = tri_sched.idle_m;
-        tri_sched.idle_m = m;
-    }
+    TRI_DCHECK(tri_load_relaxed(&m->p) == NULL && m->listed == 0,
+               "P-1: thread %d goes idle with a P, or twice",
+               tri_load_relaxed(&m->tid)); /* a message */
+    m->listed = 1;
+    m->link = tri_sched.idle_m;
+    tri_sched.idle_m = m;
     tri_unlock(&tri_sched.lock);
+    int64_t until = tri_timers_watch(m);
     m->may_lose_p = 1;
     tri_m_block(m);
-    tri_m_sleep_idle(m);
+    bool woken = sleep_until(m, until);
+    tri_m_unblock(m, false);
+    m->may_lose_p = 0;
+    tri_timers_unwatch(m);
+    /* Acquire pairs with the release in tri_p_install; tri_set_procs may have taken
+     * it away again by now. */
+    struct tri_p *p = tri_load_acquire(&m->p);
+    if (p == NULL) {
+        leave_list(m, !woken);
+        p = tri_load_acquire(&m->p); /* as above */
+        if (p == NULL)
+            return;
+        tri_p_point_cache(p);
+    }
+    tri_p_arrived(p);
+    /* Not as a thief, who has to wake another when he finds something (SCHED-3). */
+    if (!woken)
+        tri_timers_run_all();
 }
 
 /* Main has returned: nobody is scheduled any more (tricolor.h, tri_main). */
@@ -695,6 +757,7 @@ run_worker(struct tri_m *m, struct tri_p *p, bool idle)
     if (mode == TRI_WORKER_NONE)
         return false;
     stop_spinning(m);
+    see_to_timers(m, p);
     p->queue_turn = 0; /* it yields to those who want a P: they are next */
     p->worker_idle = mode == TRI_WORKER_IDLE;
     tri_gc_worker_run(p->gc, mode);
@@ -755,10 +818,11 @@ find_work(struct tri_m *m, struct tri_p *p)
         tri_store_relaxed(&p->preempt, 0);
     tell_start(m, p);
     uint64_t calls = tri_load(&worker_calls);
-    if (timer_due())
-        tri_timer_run(tri_os_now_ns());
-    tri_gc_poll_cleanups();
+    /* First: what timers queue here without a wake-up is not given away with p. */
     bool wanted = tri_load(&tri_sched.want_count) != 0;
+    if (has_timers(p))
+        tri_timers_run(p);
+    tri_gc_poll_cleanups();
     /* In turns; by a bit of its own, since `tick` moves by more than one. */
     if (wanted && p->queue_turn == 0) {
         p->queue_turn = 1;
@@ -888,6 +952,7 @@ tri_sched_loop(struct tri_m *m)
         if (g == NULL)
             continue;
         stop_spinning(m);
+        see_to_timers(m, p);
         do {
             switch_to(m, g);
             g = settle(m, g);

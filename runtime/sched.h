@@ -57,7 +57,7 @@ struct tri_sched {
     struct tri_m *want_tail;         /* [l] */
     TRI_ATOMIC(uint32_t) want_count; /* [a], written under [l] */
 
-    TRI_ATOMIC(int64_t) next_timer_ns; /* [a] INT64_MAX: none */
+    TRI_ATOMIC(int64_t) watched_ns;    /* [a] TIMER-3; INT64_MAX: by nobody */
     TRI_ATOMIC(uint32_t) monitor_word; /* [a] 1: sysmon is to look now */
     TRI_ATOMIC(uint32_t) monitor_deep; /* [a] 1: sysmon sleeps long */
 
@@ -66,6 +66,7 @@ struct tri_sched {
     TRI_ATOMIC(uint32_t) foreign;   /* [a] a thread was ever attached */
     TRI_ATOMIC(uint32_t) ending;    /* [a] main returned: schedule nobody */
     TRI_ATOMIC(uint64_t) switches;  /* [a] of in-place preemptions */
+    TRI_ATOMIC(uint32_t) places;    /* [a] grows when TRI_BIND's CPUs change */
     bool async_stop;                /* [c] */
     uint64_t birth_mask;            /* [c] signals a new thread blocks */
     TRI_ATOMIC(uint32_t) started;   /* [a] */
@@ -115,11 +116,12 @@ TRI_NORETURN void tri_sched_loop(struct tri_m *m);
 void tri_sched_put(struct tri_g *g, bool next);
 void tri_sched_put_global(struct tri_g *g);
 void tri_sched_put_global_locked(struct tri_g *g);
+/* At the end of p's queue, the caller's; he wakes somebody. */
+void tri_sched_put_last(struct tri_p *p, struct tri_g *g);
 /* Runnable ones, by `link`.  The caller runs the first itself, if it has a P. */
 void tri_sched_put_list(struct tri_g *first);
 /* The calling thread, a scheduler without a P, takes an idle one if it can. */
 bool tri_m_take_idle_p(struct tri_m *m);
-void tri_m_sleep_idle(struct tri_m *m);
 struct tri_m *tri_m_take_wanting_locked(void);
 /* Work became visible: sees to it that somebody comes (SCHED-2). */
 void tri_sched_wake(void);
@@ -224,27 +226,10 @@ struct tri_p *tri_m_sleep_for_p(struct tri_m *m);
 /* After a P came: what its new holder owes the collector. */
 void tri_p_arrived(struct tri_p *p);
 
-/* ---- timer.c, sysmon.c, stw.c, roots.c ---- */
+/* ---- sysmon.c, stw.c, roots.c ---- */
 
-void tri_timer_init(void);
-/* g, parked, is made ready at when_ns. */
-void tri_timer_add(struct tri_g *g, int64_t when_ns);
-/* Makes ready whose time has come; the next time, or INT64_MAX. */
-int64_t tri_timer_run(int64_t now_ns);
-/* A time that may be called off. */
-struct tri_timer {
-    size_t place; /* in the heap, from 1, under its lock; 0: not in it */
-    /* Called once, under the heap's lock; may not touch the timer after whoever
-     * owns it can go on. */
-    void (*fire)(struct tri_timer *timer);
-};
-void tri_timer_set(struct tri_timer *timer, int64_t when_ns);
-/* It has fired, or will not. */
-void tri_timer_cancel(struct tri_timer *timer);
 void tri_sysmon_loop(struct tri_m *m);
 void tri_sysmon_poke(void);
-/* There is something to do at when_ns. */
-void tri_sysmon_poke_before(int64_t when_ns);
 bool tri_world_stopped(void);
 int tri_world_set_procs(int procs);
 /* The same if `still` is not 0 once the world has stopped. */

@@ -40,6 +40,7 @@ struct call {
     struct tri_select_case *cases;
     struct tri_chan_waiter *waiters; /* as in `order` */
     struct tri_select select;
+    struct tri_g *partner;         /* to be made ready, or NULL */
     uint32_t count;                /* of those with a channel */
     uint8_t order[TRI_SELECT_MAX]; /* cases, by their channels' addresses */
 };
@@ -129,17 +130,17 @@ check_case(const struct tri_select_case *cases, size_t i)
                   i, (int)one->op);
 }
 
-/* With the channel's lock held. */
+/* With the channel's lock held.  *partner is to be made ready without (CHAN-5). */
 static enum outcome
-attempt(struct tri_select_case *one)
+attempt(struct tri_select_case *one, struct tri_g **partner)
 {
     bool done;
     if (one->op == TRI_SELECT_RECV) {
-        done = tri_chan_receive_now(one->chan, one->element, &one->ok);
+        done = tri_chan_receive_now(one->chan, one->element, &one->ok, partner);
     } else {
         if (one->chan->closed != 0)
             return CLOSED;
-        done = tri_chan_send_now(one->chan, one->element);
+        done = tri_chan_send_now(one->chan, one->element, partner);
         if (done)
             one->ok = true;
     }
@@ -152,9 +153,10 @@ do_alone(struct tri_select_case *cases, size_t i)
 {
     check_case(cases, i);
     struct tri_chan *chan = cases[i].chan;
+    struct tri_g *partner = NULL;
     tri_lock(&chan->lock);
-    enum outcome outcome = attempt(&cases[i]);
-    tri_chan_unlock(chan);
+    enum outcome outcome = attempt(&cases[i], &partner);
+    tri_chan_unlock_ready(chan, partner);
     if (TRI_UNLIKELY(outcome == CLOSED))
         panic_closed(cases, i);
     return outcome == DONE;
@@ -186,6 +188,7 @@ put_in_order(struct call *call, struct tri_select_case *cases, size_t count)
         n++;
     }
     call->count = n;
+    call->partner = NULL;
     for (uint32_t k = 1; k < n; k++) {
         uint8_t i = call->order[k];
         uint32_t at = k;
@@ -228,22 +231,31 @@ unlock_all(const struct call *call)
     }
 }
 
-/* With all locks held.  The case it did, or count: none is ready.  Each turn
- * but the last takes waiters away that were claimed elsewhere. */
+/* Takes all locks.  The case it did, or count: none is ready, and then, if the caller
+ * is to wait, he has the locks.  Each turn but the last takes waiters away that were
+ * claimed elsewhere. */
 static size_t
-do_one_locked(struct call *call, size_t count, enum outcome *outcome)
+do_one(struct call *call, size_t count, bool wait)
 {
     struct look look;
-    *outcome = NOT_READY;
-    for (;;) {
-        size_t i = draw(call->cases, count, &look);
-        if (i == count)
-            return count;
-        *outcome = attempt(&call->cases[i]);
+    enum outcome outcome = NOT_READY;
+    size_t i;
+    lock_all(call);
+    while (outcome == NOT_READY
+           && (i = draw(call->cases, count, &look)) != count) {
+        outcome = attempt(&call->cases[i], &call->partner);
         tri_chan_publish(call->cases[i].chan);
-        if (*outcome != NOT_READY)
-            return i;
     }
+    if (i == count && wait)
+        return count;
+    tri_enter();
+    unlock_all(call);
+    if (call->partner != NULL)
+        tri_ready(call->partner);
+    tri_leave();
+    if (outcome == CLOSED)
+        panic_closed(call->cases, i);
+    return i;
 }
 
 /* ---- waiting ---------------------------------------------------------------------- */
@@ -279,9 +291,7 @@ enqueue_all(struct call *call)
 static bool
 commit_unlock_all(struct tri_g *g, void *call)
 {
-    (void)g;
-    unlock_all(call);
-    return true;
+    return (void)g, unlock_all(call), true;
 }
 
 /* Out of the queues of the cases that did not happen (SELECT-3). */
@@ -300,19 +310,13 @@ dequeue_all(struct call *call)
     }
 }
 
-/* Does one, or waits for one.  The locks are taken here. */
+/* Does one, or waits for one. */
 static size_t
 do_or_wait(struct call *call, size_t count)
 {
-    enum outcome outcome;
-    lock_all(call);
-    size_t i = do_one_locked(call, count, &outcome);
-    if (i != count) {
-        unlock_all(call);
-        if (outcome == CLOSED)
-            panic_closed(call->cases, i);
+    size_t i = do_one(call, count, true);
+    if (i != count)
         return i;
-    }
     enqueue_all(call);
     tri_park(commit_unlock_all, call, "select");
     tri_schedpoint();
@@ -351,13 +355,7 @@ try_select_slow(struct tri_select_case *cases, size_t count)
     put_in_order(&call, cases, count);
     if (call.count == 0)
         return count;
-    enum outcome outcome;
-    lock_all(&call);
-    size_t i = do_one_locked(&call, count, &outcome);
-    unlock_all(&call);
-    if (outcome == CLOSED)
-        panic_closed(cases, i);
-    return i;
+    return do_one(&call, count, false);
 }
 
 /* ---- API ---------------------------------------------------------------------------- */

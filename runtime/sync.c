@@ -79,14 +79,7 @@ lock_slow(struct tri_mutex *mutex)
             tri_unlock(bucket);
             return;
         }
-        if (woken) {
-            tri_waiters_put_first(&mutex->waiters, &self);
-        } else {
-            self.since_ns = tri_os_now_ns();
-            tri_waiters_put(&mutex->waiters, &self);
-        }
-        tri_park_unlock(bucket, "mutex");
-        if (self.handed)
+        if (tri_waiters_compete(&mutex->waiters, &self, woken, bucket, "mutex"))
             return;
     }
 }

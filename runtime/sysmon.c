@@ -7,15 +7,16 @@
  *   - takes the P of a thread that hogs it for 10 ms while others could use
  *     it: stops the thread in place and gives the P away; the goroutine goes
  *     on, on its thread, once it is given a P again;
- *   - runs timers that nobody else looks at, and polls files that nobody polls;
+ *   - makes ready whose time has come on a P whose holder does not come by, and
+ *     polls files that nobody polls;
  *   - calls the collector's tick; finds deadlocks; trims free stacks.
  *
  * Relaxed: the number of Ps changes in a stopped world, and so not beside us;
  * `calls` and `tick` are clocks, of which we only see whether they moved; what
  * belongs to a thread that we stopped came with its answer.
  *
- * It looks every 20 us while it finds something to do, backs off to 10 ms, and
- * sleeps until the next timer while all Ps are idle.  It is an M like others:
+ * It looks every 20 us while it finds something to do, and backs off to 10 ms, or
+ * 50 ms while all Ps are idle.  It is an M like others:
  * it stops with the world, and blocks to sleep.
  */
 #include <sys/prctl.h>
@@ -39,6 +40,7 @@
 #define TICK_NS      INT64_C(10000000)
 #define IDLE_NS_MAX  INT64_C(50000000)
 #define QUIET_LOOKS  50
+#define RESCUE_NS    INT64_C(1000000)
 #define TRIM_AT_ONCE 64u
 
 static bool
@@ -72,7 +74,9 @@ retake(struct tri_p *p, int64_t now_ns)
         p->seen_ns = now_ns;
         return false;
     }
-    if (!work_for_more(p) && now_ns - p->seen_ns < SLICE_NS)
+    /* Its timers: whoever it is handed to sees to them. */
+    if (!work_for_more(p) && now_ns - p->seen_ns < SLICE_NS
+        && tri_load(&p->timers.next_ns) >= tri_load(&tri_sched.watched_ns))
         return false;
     uint32_t status = TRI_P_SYSCALL;
     if (!tri_cas(&p->status, &status, TRI_P_IDLE))
@@ -107,6 +111,8 @@ preempt(struct tri_p *p, int64_t now_ns)
         p->seen_ns = now_ns;
         return false;
     }
+    if (now_ns - p->seen_ns >= RESCUE_NS)
+        tri_timers_rescue(p, now_ns);
     if (now_ns - p->seen_ns < SLICE_NS || !work_for_more(p))
         return false;
     /* A mark worker or a scheduler sees this; a goroutine does not. */
@@ -158,14 +164,6 @@ tri_sysmon_poke(void)
         tri_futex_wake(&tri_sched.monitor_word, 1);
 }
 
-void
-tri_sysmon_poke_before(int64_t when_ns)
-{
-    /* It never sleeps longer than that, and looks at the timers before. */
-    if (when_ns - tri_os_now_ns() < IDLE_NS_MAX)
-        tri_sysmon_poke();
-}
-
 /* Nobody has a P, and nobody waits for one. */
 static bool
 all_idle(void)
@@ -179,16 +177,18 @@ static void
 rest(struct tri_m *m, int64_t ns)
 {
     bool deep = ns > LOOK_NS_MAX / 10;
-    int64_t next = tri_load(&tri_sched.next_timer_ns);
     tri_store(&tri_sched.monitor_deep, deep);
     bool idle = all_idle();
     if (deep && !idle && ns > LOOK_NS_MAX)
         ns = LOOK_NS_MAX;
     if (ns > TRI_DEFER_LOOK_NS && tri_load(&tri_sched.deferring) != 0)
         ns = TRI_DEFER_LOOK_NS; /* SCHED-6 */
-    next = tri_load(&tri_sched.next_timer_ns);
-    if (next != INT64_MAX) {
-        int64_t left = next - tri_os_now_ns();
+    /* For those whose P nobody looks after. */
+    int64_t next = idle ? INT64_MAX : tri_timers_next();
+    int64_t left = next - tri_os_now_ns();
+    if (left < ns) {
+        left += RESCUE_NS;
+        left = left < LOOK_NS ? LOOK_NS : left;
         ns = left < ns ? left : ns;
     }
     tri_m_block(m);
@@ -210,8 +210,6 @@ tri_sysmon_loop(struct tri_m *m)
     for (;;) {
         tri_m_safe_point(m);
         int64_t now = tri_os_now_ns();
-        if (tri_load(&tri_sched.next_timer_ns) <= now)
-            tri_timer_run(now);
         bool did = look(now);
         tri_poll_watch(now);
         quiet = did ? 0 : quiet + 1;

@@ -1,194 +1,236 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * runtime/timer.c: goroutines that sleep, in one heap of four children per
- * node, by time.  Every scheduling decision looks at the first time (one load,
- * and the clock only if there is a timer); sysmon sleeps no longer than that,
- * so a timer fires although every P is busy or idle.
+ * runtime/timer.c: a P's times, in a heap of four children per node.  Who sleeps, and
+ * who waits with a time limit, is put into the heap of the P he leaves, and comes
+ * back to the queue of who takes him out; nobody but thieves and cancellers of
+ * another P's timers ever waits for a heap's lock.
  *
- * A wait that may end before its time is a tri_timer, in its owner's hands, and
- * knows its place in the heap, so that it can be taken out again.
+ * An entry is a time and a pointer, so that four children are one cache line, and
+ * sifting touches no goroutine.  Of those with the same time any comes first.
  *
- *   TIMER-1  A tri_timer fires under the heap's lock, and tri_timer_cancel takes
- *            that lock; so whoever has cancelled may drop it.  Otherwise it fires
- *            into a frame that is gone.
- *
- * Not yet otherwise: one heap per P scales better with many short sleeps, but needs
- * stealing of timers.  timer/storm_100k shows what that would gain.
+ * A wait that may end before its time is a tri_timer, in its owner's hands, which
+ * knows its place, so that it can be taken out again.  At once: it lies on its
+ * owner's stack, and is gone when he returns.  (Go leaves those that were called off
+ * in the heap until they come up; theirs are the collector's.)
  */
+#include "runtime/timer.h"
+
 #include "base/check.h"
 #include "base/os.h"
 #include "runtime/sched.h"
+#include "trace/trace.h"
 
 #define ARITY       4u
-#define FIRST_SLOTS 4096u
-
-struct timer {
-    int64_t when_ns;
-    uint64_t order;          /* equal times: first come */
-    struct tri_g *g;         /* is made ready; or, if NULL: */
-    struct tri_timer *owner; /* is told */
-};
-
-/* All under the lock. */
-static struct {
-    struct tri_lock lock;
-    struct timer *heap;
-    size_t count;
-    size_t slots;
-    uint64_t order;
-} timers = { .lock = TRI_LOCK_INIT(TIMER) };
+#define FIRST       3u /* the root's slot: children begin at a multiple of four */
+#define SLOTS_FIRST 256u
+#define IS_TIMER    ((uintptr_t)1)
 
 void
-tri_timer_init(void)
+tri_timers_init(struct tri_timers *timers)
 {
-    timers.heap = tri_os_map(FIRST_SLOTS * sizeof(*timers.heap));
-    TRI_CHECK(timers.heap != NULL, "no memory for timers");
-    timers.slots = FIRST_SLOTS;
+    tri_lock_init(&timers->lock, TRI_RANK_TIMER);
+    tri_store(&timers->next_ns, INT64_MAX);
 }
 
-static bool
-before(const struct timer *a, const struct timer *b)
-{
-    return a->when_ns != b->when_ns ? a->when_ns < b->when_ns
-                                    : a->order < b->order;
-}
+/* ---- the heap: under its lock ------------------------------------------------- */
 
 static void
-grow(void)
+grow(struct tri_timers *timers)
 {
-    size_t slots = 2 * timers.slots;
-    struct timer *heap = tri_os_map(slots * sizeof(*heap));
+    size_t slots = timers->slots == 0 ? SLOTS_FIRST : 2 * timers->slots;
+    struct tri_timer_entry *heap = tri_os_grow(
+        timers->heap, timers->slots * sizeof(*heap), slots * sizeof(*heap));
     TRI_CHECK(heap != NULL, "no memory for %zu timers", slots);
-    memcpy(heap, timers.heap, timers.count * sizeof(*heap));
-    tri_os_unmap(timers.heap, timers.slots * sizeof(*heap));
-    timers.heap = heap;
-    timers.slots = slots;
+    timers->heap = heap;
+    timers->slots = slots;
+}
+
+/* `at` counts from 0, the root; the slot is FIRST further. */
+static inline struct tri_timer_entry *
+slot(const struct tri_timers *timers, size_t at)
+{
+    return &timers->heap[FIRST + at];
+}
+
+static inline void
+put(struct tri_timers *timers, size_t at, struct tri_timer_entry entry)
+{
+    *slot(timers, at) = entry;
+    if ((entry.who & IS_TIMER) != 0) {
+        struct tri_timer *timer = (void *)(entry.who & ~IS_TIMER);
+        timer->place = at + 1;
+    }
 }
 
 static void
-put(size_t at, struct timer entry)
+sift_up(struct tri_timers *timers, size_t at, struct tri_timer_entry moving)
 {
-    timers.heap[at] = entry;
-    if (entry.owner != NULL)
-        entry.owner->place = at + 1;
-}
-
-static void
-sift_up(size_t at)
-{
-    struct timer moving = timers.heap[at];
     while (at > 0) {
         size_t parent = (at - 1) / ARITY;
-        if (!before(&moving, &timers.heap[parent]))
+        if (moving.when_ns >= slot(timers, parent)->when_ns)
             break;
-        put(at, timers.heap[parent]);
+        put(timers, at, *slot(timers, parent));
         at = parent;
     }
-    put(at, moving);
+    put(timers, at, moving);
 }
 
 static void
-sift_down(size_t at)
+sift_down(struct tri_timers *timers, size_t at, struct tri_timer_entry moving)
 {
-    struct timer moving = timers.heap[at];
     for (;;) {
         size_t first = at * ARITY + 1;
-        if (first >= timers.count)
+        if (first >= timers->count)
             break;
         size_t best = first;
-        for (size_t i = first + 1; i < first + ARITY && i < timers.count; i++)
-            if (before(&timers.heap[i], &timers.heap[best]))
+        for (size_t i = first + 1; i < first + ARITY && i < timers->count; i++)
+            if (slot(timers, i)->when_ns < slot(timers, best)->when_ns)
                 best = i;
-        if (!before(&timers.heap[best], &moving))
+        if (slot(timers, best)->when_ns >= moving.when_ns)
             break;
-        put(at, timers.heap[best]);
+        put(timers, at, *slot(timers, best));
         at = best;
     }
-    put(at, moving);
-}
-
-static int64_t
-publish_next(void)
-{
-    int64_t next = timers.count == 0 ? INT64_MAX : timers.heap[0].when_ns;
-    /* Sequentially consistent: a P that goes idle looks at it (SCHED-2). */
-    tri_store(&tri_sched.next_timer_ns, next);
-    return next;
+    put(timers, at, moving);
 }
 
 static void
-add(struct timer entry)
+publish_next(struct tri_timers *timers)
 {
-    tri_lock(&timers.lock);
-    if (timers.count == timers.slots)
-        grow();
-    entry.order = timers.order++;
-    timers.heap[timers.count++] = entry;
-    sift_up(timers.count - 1);
-    bool first = publish_next() == entry.when_ns;
-    tri_unlock(&timers.lock);
-    if (first)
-        tri_sysmon_poke_before(entry.when_ns);
+    int64_t next = timers->count == 0 ? INT64_MAX : slot(timers, 0)->when_ns;
+    /* Sequentially consistent: TIMER-3.  Relaxed read: our lock's. */
+    if (tri_load_relaxed(&timers->next_ns) != next)
+        tri_store(&timers->next_ns, next);
+}
+
+static void
+insert(struct tri_timers *timers, struct tri_timer_entry entry)
+{
+    if (timers->count + FIRST >= timers->slots)
+        grow(timers);
+    sift_up(timers, timers->count++, entry);
+}
+
+/* What stood at `at` is out. */
+static void
+fill(struct tri_timers *timers, size_t at)
+{
+    struct tri_timer_entry last = *slot(timers, --timers->count);
+    if (at == timers->count)
+        return;
+    if (at > 0 && last.when_ns < slot(timers, (at - 1) / ARITY)->when_ns)
+        sift_up(timers, at, last);
+    else
+        sift_down(timers, at, last);
+}
+
+/* ---- setting, calling off ------------------------------------------------------- */
+
+/* The heap of the P we are on.  (An attached thread that is about to sleep has none
+ * any more: then any.)  In a section. */
+static struct tri_timers *
+ours(void)
+{
+    struct tri_p *p = tri_current_p();
+    return p != NULL ? &p->timers : &tri_sched.p[0]->timers;
+}
+
+static void
+add(struct tri_timers *timers, struct tri_timer_entry entry)
+{
+    tri_lock(&timers->lock);
+    insert(timers, entry);
+    publish_next(timers);
+    tri_unlock(&timers->lock);
 }
 
 void
 tri_timer_add(struct tri_g *g, int64_t when_ns)
 {
-    add((struct timer){ .when_ns = when_ns, .g = g });
+    tri_enter();
+    add(ours(), (struct tri_timer_entry){ when_ns, (uintptr_t)g });
+    tri_leave();
 }
 
 void
 tri_timer_set(struct tri_timer *timer, int64_t when_ns)
 {
-    add((struct timer){ .when_ns = when_ns, .owner = timer });
-}
-
-/* Under the lock. */
-static struct timer
-take_out(size_t at)
-{
-    struct timer taken = timers.heap[at];
-    struct timer last = timers.heap[--timers.count];
-    if (taken.owner != NULL)
-        taken.owner->place = 0;
-    if (at < timers.count) {
-        put(at, last);
-        sift_up(at);
-        sift_down(at);
-    }
-    return taken;
+    tri_enter();
+    timer->in = ours();
+    add(timer->in,
+        (struct tri_timer_entry){ when_ns, (uintptr_t)timer | IS_TIMER });
+    tri_leave();
 }
 
 void
 tri_timer_cancel(struct tri_timer *timer)
 {
-    tri_lock(&timers.lock);
-    if (timer->place != 0) {
-        take_out(timer->place - 1);
-        publish_next();
-    }
-    tri_unlock(&timers.lock);
-}
-
-int64_t
-tri_timer_run(int64_t now_ns)
-{
     tri_enter();
-    tri_lock(&timers.lock);
-    while (timers.count > 0 && timers.heap[0].when_ns <= now_ns) {
-        struct timer due = take_out(0);
-        if (due.owner != NULL)
-            due.owner->fire(due.owner);
-        else
-            tri_ready(due.g);
+    struct tri_timers *timers = timer->in; /* TIMER-2 */
+    tri_lock(&timers->lock);
+    if (timer->place != 0) { /* else it has fired */
+        TRI_DCHECK(slot(timers, timer->place - 1)->who
+                       == ((uintptr_t)timer | IS_TIMER),
+                   "TIMER-2: a timer is not in its heap");
+        fill(timers, timer->place - 1);
+        timer->place = 0;
+        publish_next(timers);
     }
-    int64_t next = publish_next();
-    tri_unlock(&timers.lock);
+    tri_unlock(&timers->lock);
     tri_leave();
-    return next;
 }
 
-/* ---- sleeping ------------------------------------------------------------- */
+/* ---- their time has come ---------------------------------------------------------- */
+
+/* Who is to be made ready, or NULL. */
+static struct tri_g *
+take_root(struct tri_timers *timers)
+{
+    uintptr_t who = slot(timers, 0)->who;
+    fill(timers, 0);
+    if ((who & IS_TIMER) == 0)
+        return (struct tri_g *)who;
+    struct tri_timer *timer = (void *)(who & ~IS_TIMER);
+    timer->place = 0;
+    return timer->fire(timer);
+}
+
+uint32_t
+tri_timers_take(struct tri_timers *timers, int64_t now_ns, struct tri_g **due,
+                uint32_t max)
+{
+    uint32_t count = 0;
+    tri_lock(&timers->lock);
+    for (uint32_t i = 0;
+         i < max && timers->count > 0 && slot(timers, 0)->when_ns <= now_ns;
+         i++) {
+        struct tri_g *g = take_root(timers);
+        if (g == NULL)
+            continue;
+        /* Cold since it went to sleep. */
+        tri_g_fetch(g);
+        due[count++] = g;
+    }
+    publish_next(timers);
+    tri_unlock(&timers->lock);
+    return count;
+}
+
+void
+tri_timers_move(struct tri_timers *from, struct tri_timers *to)
+{
+    TRI_DCHECK(tri_world_stopped(), "TIMER-2: timers move while others run");
+    while (from->count > 0) {
+        struct tri_timer_entry entry = *slot(from, --from->count);
+        if ((entry.who & IS_TIMER) != 0)
+            ((struct tri_timer *)(entry.who & ~IS_TIMER))->in = to;
+        insert(to, entry);
+    }
+    publish_next(from);
+    publish_next(to);
+}
+
+/* ---- sleeping --------------------------------------------------------------------- */
 
 static bool
 commit_sleep(struct tri_g *g, void *arg)

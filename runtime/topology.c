@@ -21,7 +21,12 @@ bound_cpus(int *nodes)
     *nodes = 1;
     if (hwloc_topology_init(&topology) != 0)
         return -1;
-    hwloc_topology_set_all_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_NONE);
+    if (tri_bind_wanted()) /* those that it may not use yet, and what they share */
+        hwloc_topology_set_flags(topology,
+                                 HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
+    else
+        hwloc_topology_set_all_types_filter(topology,
+                                            HWLOC_TYPE_FILTER_KEEP_NONE);
     hwloc_bitmap_t set = hwloc_bitmap_alloc();
     hwloc_bitmap_t node_set = hwloc_bitmap_alloc();
     if (set != NULL && node_set != NULL && hwloc_topology_load(topology) == 0) {
@@ -32,6 +37,7 @@ bound_cpus(int *nodes)
         else if (hwloc_cpuset_to_nodeset(topology, set, node_set) == 0
                  && hwloc_bitmap_weight(node_set) > 0)
             *nodes = hwloc_bitmap_weight(node_set);
+        tri_bind_init(topology);
     }
     hwloc_bitmap_free(node_set);
     hwloc_bitmap_free(set);
@@ -39,16 +45,28 @@ bound_cpus(int *nodes)
     return count;
 }
 
-/* The calling thread's affinity. */
-static int
-affine_cpus(void)
+bool
+tri_machine_affinity(unsigned long *mask)
 {
-    unsigned long mask[128] = { 0 }; /* 8192 CPUs */
-    long bytes = tri_syscall3(SYS_sched_getaffinity, 0, sizeof(mask),
-                              (long)(uintptr_t)mask);
+    memset(mask, 0, TRI_CPUS_MAX / 8);
+    return tri_syscall3(SYS_sched_getaffinity, 0, TRI_CPUS_MAX / 8,
+                        (long)(uintptr_t)mask)
+         > 0;
+}
+
+static int
+affine_cpus(uint64_t *which)
+{
+    unsigned long mask[TRI_CPU_WORDS];
     int count = 0;
-    for (size_t i = 0; bytes > 0 && i < TRI_ARRAY_COUNT(mask); i++)
+    *which = 1;
+    if (!tri_machine_affinity(mask))
+        return 1;
+    for (size_t i = 0; i < TRI_ARRAY_COUNT(mask); i++) {
         count += __builtin_popcountl(mask[i]);
+        *which = (*which ^ mask[i]) * UINT64_C(0x9e3779b97f4a7c15);
+        *which ^= *which >> 29;
+    }
     return count < 1 ? 1 : count;
 }
 
@@ -117,15 +135,16 @@ tri_machine_look(void)
     struct tri_machine machine = { .quota_cpus = cgroup_quota() };
     machine.cpus = bound_cpus(&machine.numa_nodes);
     if (machine.cpus < 1)
-        machine.cpus = affine_cpus();
+        machine.cpus = affine_cpus(&machine.which);
     return machine;
 }
 
 struct tri_machine
 tri_machine_glance(void)
 {
-    return (struct tri_machine){ .cpus = affine_cpus(),
-                                 .quota_cpus = cgroup_quota() };
+    struct tri_machine machine = { .quota_cpus = cgroup_quota() };
+    machine.cpus = affine_cpus(&machine.which);
+    return machine;
 }
 
 int

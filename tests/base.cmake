@@ -2,6 +2,8 @@
 # Tests of base/.
 tri_test(base_format LAYERS base SOURCES unit/base_format.c
          LABELS unit sanitize)
+tri_test(base_symbol LAYERS base SOURCES unit/base_symbol.c
+         LABELS unit sanitize smoke)
 tri_test(base_lock LAYERS base SOURCES unit/base_lock.c
          LABELS unit sanitize smoke TIMEOUT 120)
 tri_test(base_lfstack LAYERS base SOURCES unit/base_lfstack.c

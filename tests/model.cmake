@@ -64,7 +64,7 @@ tri_spin(sched_defers sched.pml safety DEFERS TOKENS=1)
 tri_spin_mutants(sched safety DEFINES DEFERS TOKENS=1
     MUTANTS NO_MAKE_UP LOOK_FIRST)
 tri_spin_mutants(sched safety DEFINES INTRUDER TOKENS=1
-    MUTANTS STATE_EARLY RUN_SCANNED DROP_SCAN LIST_GIVEN)
+    MUTANTS STATE_EARLY RUN_SCANNED DROP_SCAN STAY_LISTED)
 
 foreach(without IN ITEMS NO_SYSMON NO_WORLD NO_B)
     string(TOLOWER "world_${without}" name)

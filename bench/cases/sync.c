@@ -22,37 +22,33 @@ fill(struct tri_select_case *cases, size_t capacity, int64_t *element)
         };
 }
 
-/* One of four is ready each time, and the next one after it. */
-TRI_BENCH(select_one, .name = "select/cases:4/ready:1")
+/* `ready` of four are; a number is put where the one that was taken lay, or `step`
+ * further. */
+static void
+take_and_refill(struct tri_bench_state *state, size_t ready, size_t step)
 {
     struct tri_select_case cases[CASES];
     int64_t number = 7;
     fill(cases, 1, &number);
-    tri_chan_send(cases[0].chan, &number);
+    for (size_t i = 0; i < ready; i++)
+        tri_chan_send(cases[i].chan, &number);
     TRI_BENCH_LOOP(state)
     {
         size_t i = tri_select(cases, CASES);
-        tri_chan_send(cases[(i + 1) % CASES].chan, &number);
+        tri_chan_send(cases[(i + step) % CASES].chan, &number);
     }
     if (number != 7)
         tri_bench_fail(state, "a number was lost");
 }
 
-/* All four are, and the one taken is filled again. */
+TRI_BENCH(select_one, .name = "select/cases:4/ready:1")
+{
+    take_and_refill(state, 1, 1);
+}
+
 TRI_BENCH(select_all, .name = "select/cases:4/ready:4")
 {
-    struct tri_select_case cases[CASES];
-    int64_t number = 7;
-    fill(cases, 1, &number);
-    for (int i = 0; i < CASES; i++)
-        tri_chan_send(cases[i].chan, &number);
-    TRI_BENCH_LOOP(state)
-    {
-        size_t i = tri_select(cases, CASES);
-        tri_chan_send(cases[i].chan, &number);
-    }
-    if (number != 7)
-        tri_bench_fail(state, "a number was lost");
+    take_and_refill(state, CASES, 0);
 }
 
 TRI_BENCH(select_none, .name = "select/cases:4/default")

@@ -153,6 +153,31 @@ TRI_BENCH(timers, .name = "timer/storm_100k")
     tri_keepalive(sleepers);
 }
 
+#define SHORT_SLEEPERS 100
+#define SHORT_NS       50000
+
+static void
+sleep_often(void *shared, int64_t passes)
+{
+    (void)shared;
+    for (; passes > 0; passes--)
+        tri_sleep(SHORT_NS);
+}
+
+/* A pass is a sleep of 50 us; a hundred goroutines do nothing else. */
+TRI_BENCH(short_sleeps, .name = "timer/short_sleeps/procs:2", .procs = 2,
+          .goroutines = SHORT_SLEEPERS)
+{
+    tri_bench_parallel(state, sleep_often, NULL);
+}
+
+/* The same, of one alone: how late it wakes. */
+TRI_BENCH(lone_sleep, .name = "timer/lone_sleep/procs:2", .procs = 2)
+{
+    TRI_BENCH_LOOP(state)
+    tri_sleep(SHORT_NS);
+}
+
 /* ---- a million that wait -------------------------------------------------------------- */
 
 #define MILLION 1000000

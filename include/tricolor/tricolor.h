@@ -366,7 +366,9 @@ TRI_API int tri_connect(int fd, const struct sockaddr *address,
                         socklen_t bytes);
 /* As poll(2) of one descriptor: waits for POLLIN, POLLOUT, POLLPRI or POLLRDHUP,
  * at most timeout_ns (< 0: for ever).  What it is ready for, POLLERR and POLLHUP
- * included; 0: not in time; -EBADF.  Somebody else may use it up meanwhile. */
+ * included; 0: not in time; -EBADF.  Somebody else may use it up meanwhile.
+ * -EPERM: a regular file or the like, which is always ready for POLLIN and POLLOUT,
+ * and has nothing else to wait for. */
 TRI_API int tri_fd_wait(int fd, int events, int64_t timeout_ns);
 /*
  * As close(2), and who waits for fd in a call of this section returns with -EBADF,
@@ -464,9 +466,35 @@ struct tri_rwmutex {
 TRI_API void tri_rwmutex_lock(struct tri_rwmutex *mutex);
 TRI_API bool tri_rwmutex_trylock(struct tri_rwmutex *mutex);
 TRI_API void tri_rwmutex_unlock(struct tri_rwmutex *mutex);
-TRI_API void tri_rwmutex_rlock(struct tri_rwmutex *mutex);
+TRI_INLINE_API void tri_rwmutex_rlock(struct tri_rwmutex *mutex);
 TRI_API bool tri_rwmutex_tryrlock(struct tri_rwmutex *mutex);
-TRI_API void tri_rwmutex_runlock(struct tri_rwmutex *mutex);
+TRI_INLINE_API void tri_rwmutex_runlock(struct tri_rwmutex *mutex);
+
+/* Somebody is in the way, or the call is a mistake. */
+TRI_API void tri_rwmutex_rlock_slow(struct tri_rwmutex *mutex);
+TRI_API void tri_rwmutex_runlock_slow(struct tri_rwmutex *mutex,
+                                      uint64_t before);
+#define TRI_RWMUTEX_WRITER (UINT64_C(1) << 32) /* above the readers' count */
+
+TRI_INLINE_API void
+tri_rwmutex_rlock(struct tri_rwmutex *mutex)
+{
+    /* Acquire pairs with the release of the writer who unlocks. */
+    if (TRI_UNLIKELY(tri_local_g() == NULL
+                     || __atomic_fetch_add(&mutex->word, 1, __ATOMIC_ACQUIRE)
+                            >= TRI_RWMUTEX_WRITER))
+        tri_rwmutex_rlock_slow(mutex);
+}
+
+TRI_INLINE_API void
+tri_rwmutex_runlock(struct tri_rwmutex *mutex)
+{
+    /* Release pairs with the acquire of the writer who locks. */
+    uint64_t before = __atomic_fetch_sub(&mutex->word, 1, __ATOMIC_RELEASE);
+    /* A writer waits, or nobody reads. */
+    if (TRI_UNLIKELY(before - 1 >= TRI_RWMUTEX_WRITER - 1))
+        tri_rwmutex_runlock_slow(mutex, before);
+}
 
 /*
  * Wait unlocks the mutex, waits to be woken, and locks it again.  Signal wakes

@@ -35,7 +35,7 @@
  *   LAST_SPINNER     the last spinner that found work wakes nobody (SCHED-3)
  *   NO_MAKE_UP       sysmon ends the deferring and wakes nobody (SCHED-5)
  *   LOOK_FIRST       it looks for work before it ends it (SCHED-5)
- *   LIST_GIVEN       a thread that was given a P lists itself as idle
+ *   STAY_LISTED      a thread that wakes without a P stays in the list of the idle
  *   NO_NOTE          a wake-up is not remembered, so it may come too early
  *
  * To see how an error comes about:
@@ -559,14 +559,10 @@ go_idle:
 sleep: /* sleep_idle, tri_m_sleep */
     atomic {
         !lock;
-#ifdef MUTANT_LIST_GIVEN
-        listed[m] = true;
-#else
-        if
-        :: m_p[m] == NONE -> listed[m] = true
-        :: else
-        fi
+#ifndef MUTANT_STAY_LISTED
+        assert(m_p[m] == NONE && !listed[m]);
 #endif
+        listed[m] = true
     }
 end_asleep:
     if
@@ -582,6 +578,15 @@ end_asleep:
            fi
        }
     fi;
+#ifndef MUTANT_STAY_LISTED
+    atomic { /* leave_list */
+        !lock;
+        if
+        :: m_p[m] == NONE -> listed[m] = false
+        :: else
+        fi
+    };
+#endif
     goto loop;
 
 execute:

@@ -10,25 +10,10 @@
  */
 #include <tricolor/tricolor.h>
 
+#include "tests/support/runtime.h"
 #include "tests/support/test.h"
 
 static struct tri_waitgroup group;
-
-static struct tri_select_case
-receive(struct tri_chan *chan, void *element)
-{
-    return (struct tri_select_case){ .chan = chan,
-                                     .element = element,
-                                     .op = TRI_SELECT_RECV };
-}
-
-static struct tri_select_case
-give(struct tri_chan *chan, void *element)
-{
-    return (struct tri_select_case){ .chan = chan,
-                                     .element = element,
-                                     .op = TRI_SELECT_SEND };
-}
 
 /* ---- TestSelectStress ----------------------------------------------------------- */
 

@@ -2,15 +2,19 @@
 /*
  * tests/unit/rt_crash.c: what the runtime says before it dies, and what it
  * says to who calls it wrongly.
- * To see it fail: install no SIGSEGV handler (tri_crash_init), or let
- * tri_deadlock_check never be certain.
+ * To see it fail: install no SIGSEGV handler (tri_crash_init), let
+ * tri_deadlock_check never be certain, leave one of the two errors out of control()
+ * in poll_file.c ("closing_the_runtimes_epoll..."), or tri_local_g() out of
+ * tri_rwmutex_rlock in tricolor.h ("a_call_from_an_unknown_thread...").
  */
 #include <tricolor/tricolor.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/sanitize.h"
 #include "tests/support/test.h"
@@ -134,9 +138,18 @@ call_from_outside(void *arg)
     tri_yield();
 }
 
+static void
+read_from_outside(void *arg)
+{
+    static struct tri_rwmutex mutex;
+    (void)arg;
+    tri_rwmutex_rlock(&mutex);
+}
+
 TEST(a_call_from_an_unknown_thread_panics_with_the_cure)
 {
     EXPECT_DEATH(call_from_outside, NULL, "tri_thread_attach first");
+    EXPECT_DEATH(read_from_outside, NULL, "tri_rwmutex_rlock");
 }
 
 static int
@@ -268,6 +281,52 @@ bad_options(void *arg)
     if (tri_main(go_nowhere, NULL, &options) == 2
         && tri_init(&options) == -EINVAL && tri_thread_attach() == -ENXIO)
         abort(); /* a child of EXPECT_DEATH ends so */
+}
+
+/* As a daemon does that thinks it owns them all.  `first`: what is waited for is
+ * opened before, or gets the number of the runtime's epoll. */
+static int
+close_all_and_wait(bool first)
+{
+    int ends[2];
+    if (first && pipe(ends) != 0)
+        return 1;
+    tri_fd_wait(first ? ends[0] : 0, POLLPRI, 1000);
+    for (int fd = 3; fd < 100; fd++)
+        if (!first || (fd != ends[0] && fd != ends[1]))
+            close(fd);
+    if (!first && pipe(ends) != 0)
+        return 1;
+    for (int fd = 3; fd < 20 && !first; fd++)
+        if (fd != ends[0] && fd != ends[1])
+            dup2(ends[1], fd);
+    return tri_fd_wait(ends[0], POLLIN, 1000);
+}
+
+static int
+close_all_but_a_pipe(void *unused)
+{
+    (void)unused;
+    return close_all_and_wait(true);
+}
+
+static int
+close_all_before_a_pipe(void *unused)
+{
+    int ends[2];
+    (void)unused;
+    if (pipe(ends) != 0)
+        return 1;
+    tri_fd_wait(ends[0], POLLIN, 1000); /* epoll is there */
+    return close_all_and_wait(false);
+}
+
+TEST(closing_the_runtimes_epoll_is_told)
+{
+    struct call call = { close_all_but_a_pipe };
+    EXPECT_DEATH(in_runtime, &call, "is no longer the runtime's epoll");
+    call.fn = close_all_before_a_pipe;
+    EXPECT_DEATH(in_runtime, &call, "is no longer the runtime's epoll");
 }
 
 TEST(a_bad_option_is_told_and_nothing_starts)

@@ -2,7 +2,7 @@
 /*
  * tests/unit/rt_locks.c: reader-writer mutexes, conditions, semaphores, once.
  * Those named after a test of Go's are ported from it.
- * To see it fail, in runtime/: let rlock_slow return at once (RW-1), wait for one
+ * To see it fail, in runtime/: let tri_rwmutex_rlock_slow return at once (RW-1), wait for one
  * reader less (RW-2), forget `admitted` (RW-3, with schedfuzz: hangs) or QUEUED
  * (RW-4: hangs); stand in tri_cond_wait's queue after the unlock (COND-1) or make
  * ready whoever tell() finds (COND-2, with schedfuzz: "made ready in state"); let
@@ -11,19 +11,10 @@
  */
 #include <tricolor/tricolor.h>
 
-#include <setjmp.h>
-
+#include "tests/support/runtime.h"
 #include "tests/support/test.h"
 
 static struct tri_waitgroup group;
-
-static void
-let_wait(void)
-{
-    for (int i = 0; i < 10; i++)
-        tri_yield();
-    tri_sleep(100 * 1000);
-}
 
 /* ---- reader-writer mutex ---------------------------------------------------------- */
 
@@ -492,27 +483,6 @@ TEST(once_is_done_when_any_of_them_returns) /* TestOnce */
 }
 
 /* ---- misuse ------------------------------------------------------------------------------------ */
-
-static jmp_buf refused;
-static const char *expected;
-
-static void
-expect_refusal(const char *message)
-{
-    EXPECT_F(strstr(message, expected) != NULL, "%s", message);
-    longjmp(refused, 1);
-}
-
-#define EXPECT_REFUSAL(call, words)                                            \
-    do {                                                                       \
-        expected = (words);                                                    \
-        tri_set_panic_handler(expect_refusal);                                 \
-        if (setjmp(refused) == 0) {                                            \
-            call;                                                              \
-            EXPECT(!"refused: " #call);                                        \
-        }                                                                      \
-        tri_set_panic_handler(NULL);                                           \
-    } while (0)
 
 TEST(misuse_is_refused_and_changes_nothing)
 {

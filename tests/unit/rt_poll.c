@@ -24,16 +24,10 @@
 
 #include "base/atomic.h"
 #include "tests/support/collect.h"
+#include "tests/support/runtime.h"
 #include "tests/support/test.h"
 
 static struct tri_waitgroup group;
-
-static void
-close_both(const int *pair)
-{
-    EXPECT_EQ(tri_close(pair[0]), 0);
-    EXPECT_EQ(tri_close(pair[1]), 0);
-}
 
 /* ---- pipes and sockets -------------------------------------------------------- */
 

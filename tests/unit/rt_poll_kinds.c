@@ -9,6 +9,7 @@
  */
 #include <tricolor/tricolor.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -34,6 +35,7 @@ TEST(a_regular_file_is_read_and_written_whole)
     memset(text, 'x', sizeof(text));
     EXPECT_EQ(tri_write(fd, text, sizeof(text)), sizeof(text));
     EXPECT_EQ(tri_fd_wait(fd, POLLIN | POLLOUT, -1), POLLIN | POLLOUT);
+    EXPECT_EQ(tri_fd_wait(fd, POLLPRI, -1), -EPERM);
     EXPECT_EQ(lseek(fd, 0, SEEK_SET), 0);
     EXPECT_EQ(tri_read(fd, back, sizeof(back)), sizeof(text));
     EXPECT_EQ(memcmp(text, back, sizeof(text)), 0);

@@ -7,13 +7,17 @@
  *           used again: "no such file"), or leave out changed_locked (the first
  *           waiter is never told);
  *   POLL-4  leave the comparison of armings out of tri_poll_deliver (an event of the
- *           old file wakes who waits for the new one).
+ *           old file wakes who waits for the new one);
+ *   POLL-9  leave the turn as it is in changed_locked, or its waiters, or do not look at its
+ *           number in tri_poll_leave_turn (the tests with
+ *           "turn" in their names hang).
  */
 #include <tricolor/tricolor.h>
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -22,6 +26,7 @@
 #include "base/atomic.h"
 #include "runtime/poll.h"
 #include "tests/support/collect.h"
+#include "tests/support/runtime.h"
 #include "tests/support/test.h"
 
 #define MS INT64_C(1000000)
@@ -35,13 +40,6 @@ await_waiters(uint32_t count)
     while (tri_load(&tri_poll.waiting) != count)
         tri_sleep(MS / 10);
     tri_sleep(MS); /* and parked */
-}
-
-static void
-close_both(const int *pair)
-{
-    EXPECT_EQ(tri_close(pair[0]), 0);
-    EXPECT_EQ(tri_close(pair[1]), 0);
 }
 
 static void
@@ -191,6 +189,117 @@ TEST(an_event_of_the_old_file_does_not_count)
     tri_waitgroup_wait(&group);
     close_both(fresh);
     close_both((int[]){ old[1], copy });
+}
+
+/* ---- the turn to accept ---------------------------------------------------------- */
+
+static int
+listen_locally(struct sockaddr_in *address)
+{
+    socklen_t bytes = sizeof(*address);
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    EXPECT_EQ(listen(listener, 5), 0);
+    EXPECT_EQ(getsockname(listener, (struct sockaddr *)address, &bytes), 0);
+    address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return listener;
+}
+
+static int
+call_up(const struct sockaddr_in *address)
+{
+    int client = socket(AF_INET, SOCK_STREAM, 0);
+    EXPECT_EQ(
+        tri_connect(client, (const struct sockaddr *)address, sizeof(*address)),
+        0);
+    return client;
+}
+
+static void
+accept_in_turn(void *arg)
+{
+    tri_store(&result, tri_accept(*(int *)arg, NULL, NULL));
+    tri_waitgroup_done(&group);
+}
+
+/* The test has the turn, as a thread has that sleeps in accept(2) since another
+ * process was quicker. */
+static void
+accept_behind(int *listener)
+{
+    tri_store(&result, 1234);
+    tri_waitgroup_add(&group, 1);
+    tri_go(accept_in_turn, listener);
+    tri_sleep(5 * MS);
+    EXPECT_EQ(tri_load(&result), 1234);
+}
+
+TEST(who_waits_for_the_turn_to_accept_is_woken_by_a_close)
+{
+    struct sockaddr_in address;
+    uint32_t turn;
+    int listener = listen_locally(&address);
+    int client = call_up(&address);
+    EXPECT_EQ(tri_poll_take_turn(listener, &turn), 0);
+    accept_behind(&listener);
+    EXPECT_EQ(tri_close(listener), 0);
+    tri_waitgroup_wait(&group);
+    EXPECT_EQ(tri_load(&result), -EBADF);
+    EXPECT_EQ(tri_close(client), 0);
+}
+
+/* `behind_us`: by close(2). */
+static void
+accept_on_number_used_again(bool behind_us)
+{
+    struct sockaddr_in address;
+    uint32_t turn;
+    int old = listen_locally(&address);
+    int number = old;
+    EXPECT_EQ(tri_poll_take_turn(old, &turn), 0);
+    if (!behind_us)
+        EXPECT_EQ(tri_close(old), 0);
+    int fresh = listen_locally(&address);
+    if (fresh != number)
+        EXPECT_EQ(dup2(fresh, number), number);
+    int client = call_up(&address);
+    tri_waitgroup_add(&group, 1);
+    tri_go(accept_in_turn, &number);
+    tri_waitgroup_wait(&group);
+    EXPECT_F(tri_load(&result) >= 0, "%d", tri_load(&result));
+    close_both((int[]){ client, tri_load(&result) });
+    /* Who comes back late leaves a turn that is not his any more. */
+    uint32_t ours;
+    EXPECT_EQ(tri_poll_take_turn(number, &ours), 0);
+    tri_poll_leave_turn(number, turn);
+    client = call_up(&address);
+    accept_behind(&number);
+    tri_poll_leave_turn(number, ours);
+    tri_waitgroup_wait(&group);
+    close_both((int[]){ client, tri_load(&result) });
+    EXPECT_EQ(tri_close(number), 0);
+    if (fresh != number)
+        EXPECT_EQ(tri_close(fresh), 0);
+}
+
+TEST(a_number_used_again_does_not_share_the_turn)
+{
+    accept_on_number_used_again(false);
+    accept_on_number_used_again(true);
+}
+
+TEST(the_turn_goes_to_who_waits_for_it)
+{
+    struct sockaddr_in address;
+    uint32_t turn;
+    int listener = listen_locally(&address);
+    int client = call_up(&address);
+    EXPECT_EQ(tri_poll_take_turn(listener, &turn), 0);
+    accept_behind(&listener);
+    tri_poll_leave_turn(listener, turn);
+    tri_waitgroup_wait(&group);
+    EXPECT_F(tri_load(&result) >= 0, "%d", tri_load(&result));
+    close_both((int[]){ client, tri_load(&result) });
+    EXPECT_EQ(tri_close(listener), 0);
 }
 
 /* ---- threads ------------------------------------------------------------------------ */

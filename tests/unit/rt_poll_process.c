@@ -23,19 +23,13 @@
 #include "base/os.h"
 #include "runtime/poll.h"
 #include "tests/support/collect.h"
+#include "tests/support/runtime.h"
 #include "tests/support/test.h"
 
 #define MS INT64_C(1000000)
 
 static struct tri_waitgroup group;
 static TRI_ATOMIC(int) result;
-
-static void
-close_both(const int *pair)
-{
-    EXPECT_EQ(tri_close(pair[0]), 0);
-    EXPECT_EQ(tri_close(pair[1]), 0);
-}
 
 static void
 read_byte(void *arg)

@@ -12,29 +12,13 @@
 #include <tricolor/tricolor.h>
 
 #include <pthread.h>
-#include <setjmp.h>
 #include <stdlib.h>
 
 #include "base/sanitize.h"
+#include "tests/support/runtime.h"
 #include "tests/support/test.h"
 
 static struct tri_waitgroup group;
-
-static struct tri_select_case
-receive(struct tri_chan *chan, void *element)
-{
-    return (struct tri_select_case){ .chan = chan,
-                                     .element = element,
-                                     .op = TRI_SELECT_RECV };
-}
-
-static struct tri_select_case
-give(struct tri_chan *chan, void *element)
-{
-    return (struct tri_select_case){ .chan = chan,
-                                     .element = element,
-                                     .op = TRI_SELECT_SEND };
-}
 
 /* ---- what is ready ------------------------------------------------------------ */
 
@@ -175,14 +159,6 @@ select_both(void *arg)
     size_t which = tri_select(cases, 2);
     result = (int)which * 1000 + (cases[which].ok ? 100 : 0) + in;
     tri_chan_send(pair->done, &result);
-}
-
-static void
-let_wait(void)
-{
-    for (int i = 0; i < 10; i++)
-        tri_yield();
-    tri_sleep(100 * 1000);
 }
 
 TEST(a_waiting_select_is_woken_by_whatever_comes)
@@ -378,34 +354,6 @@ TEST(who_is_woken_by_a_close_finds_it_closed)
 
 /* ---- misuse -------------------------------------------------------------------------- */
 
-static jmp_buf refused;
-static const char *expected;
-
-static void
-expect_refusal(const char *message)
-{
-    EXPECT_F(strstr(message, expected) != NULL, "%s", message);
-    longjmp(refused, 1);
-}
-
-/* True: it panicked, and all locks are free again. */
-static bool
-refuses(struct tri_select_case *cases, size_t count, bool wait,
-        const char *words)
-{
-    expected = words;
-    tri_set_panic_handler(expect_refusal);
-    bool came_back = setjmp(refused) != 0;
-    if (!came_back) {
-        if (wait)
-            tri_select(cases, count);
-        else
-            tri_try_select(cases, count);
-    }
-    tri_set_panic_handler(NULL);
-    return came_back;
-}
-
 static void
 close_later(void *arg)
 {
@@ -422,11 +370,11 @@ TEST(sending_to_a_closed_channel_panics_and_leaves_no_lock)
     struct tri_select_case cases[] = { receive(never, NULL),
                                        give(closed, &byte) };
     tri_chan_close(closed);
-    EXPECT(refuses(cases, 2, false, "case 1 sends to the channel"));
-    EXPECT(refuses(cases, 2, true, "case 1 sends to the channel"));
+    EXPECT_REFUSAL(tri_try_select(cases, 2), "case 1 sends to the channel");
+    EXPECT_REFUSAL(tri_select(cases, 2), "case 1 sends to the channel");
     cases[1].chan = later;
     tri_go(close_later, later);
-    EXPECT(refuses(cases, 2, true, "case 1 sends to the channel"));
+    EXPECT_REFUSAL(tri_select(cases, 2), "case 1 sends to the channel");
     EXPECT(!tri_chan_try_send(never, &byte));
 }
 
@@ -434,12 +382,13 @@ TEST(wrong_cases_are_refused_before_anything_happens)
 {
     static struct tri_select_case cases[TRI_SELECT_MAX + 1];
     struct tri_chan *chan = tri_chan_make(4, 1);
-    EXPECT(refuses(cases, TRI_SELECT_MAX + 1, false, "more than one call"));
+    EXPECT_REFUSAL(tri_try_select(cases, TRI_SELECT_MAX + 1),
+                   "more than one call");
     cases[0] = give(chan, NULL);
-    EXPECT(refuses(cases, 1, true, "point at the 4 bytes"));
+    EXPECT_REFUSAL(tri_select(cases, 1), "point at the 4 bytes");
     cases[0] =
         (struct tri_select_case){ .chan = chan, .op = (enum tri_select_op)7 };
-    EXPECT(refuses(cases, 1, true, "has the operation 7"));
+    EXPECT_REFUSAL(tri_select(cases, 1), "has the operation 7");
 }
 
 /* ---- from a thread, and many cases ------------------------------------------------------ */

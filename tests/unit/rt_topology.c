@@ -3,8 +3,9 @@
  * tests/unit/rt_topology.c: the number of Ps follows the CPUs that the process may
  * use, and TRI_BIND gives each P one of them.
  * To see it fail: leave tri_follow_look out of sysmon, let it ignore `on`
- * (FOLLOW-1), take no thread for NOT_OURS in tri_bind_thread (BIND-1), or let
- * both orders begin with the same CPU twice.
+ * (FOLLOW-1), take no thread for NOT_OURS in tri_bind_thread (BIND-1), leave
+ * tri_bind_again out of follow.c (BIND-2), or let both orders begin with the same CPU
+ * twice.
  */
 #include <tricolor/tricolor.h>
 
@@ -208,6 +209,37 @@ TEST(each_p_has_a_cpu_of_its_own)
     EXPECT_DEATH(in_runtime, &start, "all is well");
     start.options.bind = "scatter";
     EXPECT_DEATH(in_runtime, &start, "all is well");
+}
+
+/* Bound when there was one CPU to use, and then there are two. */
+static int
+look_bound_later(void *unused)
+{
+    set_affinity_of_all(&usable);
+    tri_sleep(2500 * MS);
+    return look_bound(unused);
+}
+
+static void
+in_runtime_on_one_cpu(void *arg)
+{
+    cpu_set_t one = one_of(&usable);
+    EXPECT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+    in_runtime(arg);
+}
+
+TEST(places_follow_the_cpus_that_may_be_used)
+{
+    EXPECT_EQ(sched_getaffinity(0, sizeof(usable), &usable), 0);
+    if (CPU_COUNT(&usable) < 2) {
+        test_skip("there is one CPU");
+        return;
+    }
+    struct start start = { .fn = look_bound_later,
+                           .options = { .procs = 2, .bind = "compact" } };
+    EXPECT_DEATH(in_runtime_on_one_cpu, &start, "all is well");
+    start.options.bind = "scatter";
+    EXPECT_DEATH(in_runtime_on_one_cpu, &start, "all is well");
 }
 
 TEST(a_wrong_word_is_told)

@@ -108,6 +108,22 @@ func timers(b *testing.B) {
 	}
 }
 
+const shortSleepers, shortSleep = 100, 50 * time.Microsecond
+
+func shortSleeps(b *testing.B) {
+	parallel(b, shortSleepers, func(passes int) {
+		for ; passes > 0; passes-- {
+			time.Sleep(shortSleep)
+		}
+	})
+}
+
+func loneSleep(b *testing.B) {
+	for i := 0; i < b.N; i++ {
+		time.Sleep(shortSleep)
+	}
+}
+
 // ---- a million that wait
 
 const million = 1000000
@@ -266,6 +282,10 @@ func init() {
 	register("mutex/goroutines:1000", peerCase{
 		run: func(b *testing.B) { lockAndCount(b, 1000) }})
 	register("timer/storm_100k", peerCase{run: timers})
+	register("timer/short_sleeps/procs:2",
+		peerCase{run: shortSleeps, procs: 2})
+	register("timer/lone_sleep/procs:2",
+		peerCase{run: loneSleep, procs: 2})
 	register("goroutine/parked_1M", peerCase{run: parked, once: true})
 	register("pause/1GiB_10k", peerCase{run: pausesAmongMany, once: true})
 }
