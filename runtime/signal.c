@@ -35,6 +35,7 @@
 #include "base/os.h"
 #include "base/syscall.h"
 #include "runtime/sched.h"
+#include "runtime/sequence.h"
 #include "runtime/signal.h"
 
 #define STOP_SIGNAL     SIGURG
@@ -123,6 +124,7 @@ on_stop_signal(int number, siginfo_t *info, void *context)
     }
     if (in_sanitizer(context)) /* SIG-5 */
         return;
+    tri_rewind(m, local->g, context); /* SEQ-4: before it answers */
     m->uc = context;
     tri_m_answer(m);
     m->uc = NULL;

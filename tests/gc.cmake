@@ -18,6 +18,24 @@ tri_test(gc_graph SOURCES stress/graph.c LABELS stress sanitize
          ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
 tri_test(gc_graph_static SOURCES stress/graph.c LABELS stress smoke STATIC
          TIMEOUT 180 PROCESSORS 2 ENVIRONMENT TRI_DEBUG=clobberfree=1)
+# The same with stores that are restartable sequences; the library serves both.
+if(NOT TRI_SANITIZE AND TRI_PROTECT STREQUAL "counter")
+    tri_test(gc_graph_sequence SOURCES stress/graph.c LABELS stress smoke
+             TIMEOUT 180 PROCESSORS 2
+             ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
+    tri_test(gc_graph_sequence_static SOURCES stress/graph.c
+             LABELS stress smoke STATIC TIMEOUT 180 PROCESSORS 2
+             ENVIRONMENT TRI_DEBUG=gcstress=random:5,clobberfree=1)
+    tri_test(gc_mix_sequence SOURCES stress/mix.c LABELS stress smoke
+             TIMEOUT 180 PROCESSORS 2
+             ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
+    foreach(test IN ITEMS gc_graph_sequence gc_graph_sequence_static
+                          gc_mix_sequence)
+        if(TARGET ${test})
+            target_compile_definitions(${test} PRIVATE TRI_PROTECT_SEQUENCE)
+        endif()
+    endforeach()
+endif()
 if(TARGET gc_graph)
     foreach(mood IN ITEMS gcstoptheworld=1 gcstoptheworld=2 gcstress=50
                           gcstress=random:7 schedfuzz=11 sweep=eager sweep=stw

@@ -39,6 +39,33 @@ libdir=$(pkg-config --variable=libdir tricolor)
 LD_LIBRARY_PATH=$libdir ./shared
 ./static
 
+echo "== a program with restartable sequences, and its linkers"
+case $(uname -m) in
+x86_64)
+    for linker in bfd gold lld; do
+        # shellcheck disable=SC2046
+        if $cc -O2 -DTRI_PROTECT_SEQUENCE -ffunction-sections \
+               consumer/main.c -o sequence -fuse-ld=$linker -Wl,--gc-sections \
+               $(pkg-config --cflags --libs tricolor) 2> log; then
+            LD_LIBRARY_PATH=$libdir ./sequence
+        elif [ $linker = bfd ]; then
+            cat log; exit 1
+        else
+            echo "no $linker here"
+        fi
+    done
+    # A linker that drops the table is told of.
+    echo 'SECTIONS { /DISCARD/ : { *(tri_sequences) } } INSERT AFTER .text;' \
+        > drop.ld
+    # shellcheck disable=SC2046
+    $cc -O2 -DTRI_PROTECT_SEQUENCE consumer/main.c -o dropped \
+        -fuse-ld=bfd -Wl,-T,drop.ld $(pkg-config --cflags --libs tricolor)
+    if LD_LIBRARY_PATH=$libdir ./dropped > log 2>&1; then
+        echo "a program without its table of sequences runs"; exit 1
+    fi
+    grep -q "dropped the section tri_sequences" log || { cat log; exit 1; } ;;
+esac
+
 echo "== a program with sanitizers"
 # shellcheck disable=SC2046
 if $cc -O1 -g -fsanitize=address consumer/main.c \
