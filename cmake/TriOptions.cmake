@@ -11,8 +11,8 @@ option(BUILD_TESTING "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 set(TRI_SANITIZE "" CACHE STRING "address (with undefined), thread, or nothing")
 set(TRI_TRACE "auto" CACHE STRING
     "LTTng provider: on, off, or auto (where LTTng-UST is installed)")
-set(TRI_PROTECT "counter" CACHE STRING
-    "How TRI_STORE is protected: counter (a critical section) or sequence (x86-64)")
+set(TRI_PROTECT "sequence" CACHE STRING
+    "TRI_STORE in programs: sequence (restartable, on x86-64) or counter (a section)")
 set_property(CACHE TRI_PROTECT PROPERTY STRINGS counter sequence)
 set_property(CACHE TRI_SANITIZE PROPERTY STRINGS "" address thread)
 set_property(CACHE TRI_TRACE PROPERTY STRINGS auto on off)
@@ -29,10 +29,7 @@ if(NOT TRI_PROTECT MATCHES "^(counter|sequence)$")
                         "it may be counter or sequence")
 endif()
 # What programs are compiled with; the library itself serves both.
-set(tri_protect_definitions "")
-if(TRI_PROTECT STREQUAL "sequence")
-    set(tri_protect_definitions TRI_PROTECT_SEQUENCE)
-endif()
+string(TOUPPER "TRI_PROTECT_${TRI_PROTECT}" tri_protect_definitions)
 
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
@@ -77,7 +74,7 @@ target_include_directories(tri_flags INTERFACE
     "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/include"
     "${PROJECT_BINARY_DIR}/generated")
 target_compile_definitions(tri_flags INTERFACE
-    _GNU_SOURCE TRI_CHECKED=$<BOOL:${TRI_CHECKED}> ${tri_protect_definitions})
+    _GNU_SOURCE TRI_CHECKED=$<BOOL:${TRI_CHECKED}>)
 target_compile_options(tri_flags INTERFACE
     # The heap is memory that changes its type.
     -fno-strict-aliasing

@@ -56,7 +56,7 @@
 #    define STACKS_MAX 16
 /* As far as stacks of the program's making are read (SCAN-3). */
 #    define FOREIGN_BYTES_MAX ((uintptr_t)8 << 20)
-#    define PIECE_BYTES       ((uintptr_t)1 << 10)
+#    define PIECE_BYTES       ((uintptr_t)4 << 10)
 /* The vector state lies behind the frame, aligned. */
 #    define FRAME_BYTES_MAX 1024
 
@@ -155,6 +155,20 @@ look_through(struct walk *walk, const char *words, uintptr_t from,
     }
 }
 
+/* Not in walk_stack's frame: the handler may be on a small signal stack. */
+static TRI_NO_SANITIZE void
+walk_foreign(struct walk *walk, uintptr_t from, uintptr_t end)
+{
+    char copy[PIECE_BYTES] __attribute__((aligned(16)));
+    while (from < end) {
+        uintptr_t room = PIECE_BYTES - from % PIECE_BYTES;
+        if (!tri_os_read(copy, from, room))
+            return;
+        look_through(walk, copy, from, from + room);
+        from += room + SEGMENTS % 16; /* the next of the 16-byte steps */
+    }
+}
+
 static TRI_NO_SANITIZE void
 walk_stack(struct walk *walk, uintptr_t sp)
 {
@@ -163,18 +177,10 @@ walk_stack(struct walk *walk, uintptr_t sp)
     uintptr_t from = ((sp + 15) & ~(uintptr_t)15) + SEGMENTS;
     if (TRI_BREAK_RETURNED && sp % 16 == 0)
         from += 16;
-    if (stack_end(walk, sp, &end)) {
+    if (stack_end(walk, sp, &end))
         look_through(walk, (const char *)from, from, end);
-        return;
-    }
-    while (from < end) {
-        char copy[PIECE_BYTES] __attribute__((aligned(16)));
-        uintptr_t room = PIECE_BYTES - from % PIECE_BYTES;
-        if (!tri_os_read(copy, from, room))
-            return;
-        look_through(walk, copy, from, from + room);
-        from += room + SEGMENTS % 16; /* the next of the 16-byte steps */
-    }
+    else
+        walk_foreign(walk, from, end);
 }
 
 TRI_NO_SANITIZE void

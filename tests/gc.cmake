@@ -18,21 +18,28 @@ tri_test(gc_graph SOURCES stress/graph.c LABELS stress sanitize
          ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
 tri_test(gc_graph_static SOURCES stress/graph.c LABELS stress smoke STATIC
          TIMEOUT 180 PROCESSORS 2 ENVIRONMENT TRI_DEBUG=clobberfree=1)
-# The same with stores that are restartable sequences; the library serves both.
-if(NOT TRI_SANITIZE AND TRI_PROTECT STREQUAL "counter")
-    tri_test(gc_graph_sequence SOURCES stress/graph.c LABELS stress smoke
+# The same with the other kind of stores; the library serves both.
+if(NOT TRI_SANITIZE)
+    if(TRI_PROTECT STREQUAL "counter")
+        set(other sequence)
+        set(other_definition TRI_PROTECT_SEQUENCE)
+    else()
+        set(other counter)
+        set(other_definition TRI_PROTECT_COUNTER)
+    endif()
+    tri_test(gc_graph_${other} SOURCES stress/graph.c LABELS stress smoke
              TIMEOUT 180 PROCESSORS 2
              ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
-    tri_test(gc_graph_sequence_static SOURCES stress/graph.c
+    tri_test(gc_graph_static_${other} SOURCES stress/graph.c
              LABELS stress smoke STATIC TIMEOUT 180 PROCESSORS 2
              ENVIRONMENT TRI_DEBUG=gcstress=random:5,clobberfree=1)
-    tri_test(gc_mix_sequence SOURCES stress/mix.c LABELS stress smoke
+    tri_test(gc_mix_${other} SOURCES stress/mix.c LABELS stress smoke
              TIMEOUT 180 PROCESSORS 2
              ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
-    foreach(test IN ITEMS gc_graph_sequence gc_graph_sequence_static
-                          gc_mix_sequence)
-        if(TARGET ${test})
-            target_compile_definitions(${test} PRIVATE TRI_PROTECT_SEQUENCE)
+    foreach(test IN ITEMS gc_graph gc_graph_static gc_mix)
+        if(TARGET ${test}_${other})
+            target_compile_definitions(${test}_${other}
+                                       PRIVATE ${other_definition})
         endif()
     endforeach()
 endif()
@@ -89,7 +96,8 @@ function(tri_broken_collector what)
     add_executable(gc_broken_${what} stress/graph.c support/test.c ${sources}
                                      ${objects})
     target_compile_definitions(gc_broken_${what}
-                               PRIVATE TRI_BREAK_${upper}=1)
+                               PRIVATE TRI_BREAK_${upper}=1
+                                       ${tri_protect_definitions})
     target_link_libraries(gc_broken_${what} PRIVATE tri_flags ${libraries}
                                                     ${CMAKE_DL_LIBS} m)
     tri_add_test(gc_broken_${what}

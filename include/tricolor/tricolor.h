@@ -31,7 +31,8 @@
  * its own making (makecontext): the stack it is on counts, 8 MiB of it at most,
  * and the thread's or goroutine's own.  Others do not while nobody runs on them:
  * what only they refer to needs a root.  A signal stack wants 64 KiB, since the
- * runtime's handler may come on top.
+ * runtime's handler may come on top.  A program whose handlers switch stacks
+ * themselves is compiled with TRI_PROTECT_COUNTER.
  *
  * A child of fork() may exec, exit (also by returning from the main goroutine),
  * and do what is safe in a signal handler; any call that needs the runtime's

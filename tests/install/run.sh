@@ -42,11 +42,13 @@ LD_LIBRARY_PATH=$libdir ./shared
 echo "== a program with restartable sequences, and its linkers"
 case $(uname -m) in
 x86_64)
+    # However Tricolor was configured.
+    sequences="-DTRI_PROTECT_SEQUENCE -UTRI_PROTECT_COUNTER"
     for linker in bfd gold lld; do
-        # shellcheck disable=SC2046
-        if $cc -O2 -DTRI_PROTECT_SEQUENCE -ffunction-sections \
-               consumer/main.c -o sequence -fuse-ld=$linker -Wl,--gc-sections \
-               $(pkg-config --cflags --libs tricolor) 2> log; then
+        # shellcheck disable=SC2046,SC2086
+        if $cc -O2 -ffunction-sections $(pkg-config --cflags tricolor) \
+               $sequences consumer/main.c -o sequence -fuse-ld=$linker \
+               -Wl,--gc-sections $(pkg-config --libs tricolor) 2> log; then
             LD_LIBRARY_PATH=$libdir ./sequence
         elif [ $linker = bfd ]; then
             cat log; exit 1
@@ -57,9 +59,9 @@ x86_64)
     # A linker that drops the table is told of.
     echo 'SECTIONS { /DISCARD/ : { *(tri_sequences) } } INSERT AFTER .text;' \
         > drop.ld
-    # shellcheck disable=SC2046
-    $cc -O2 -DTRI_PROTECT_SEQUENCE consumer/main.c -o dropped \
-        -fuse-ld=bfd -Wl,-T,drop.ld $(pkg-config --cflags --libs tricolor)
+    # shellcheck disable=SC2046,SC2086
+    $cc -O2 $(pkg-config --cflags tricolor) $sequences consumer/main.c \
+        -o dropped -fuse-ld=bfd -Wl,-T,drop.ld $(pkg-config --libs tricolor)
     if LD_LIBRARY_PATH=$libdir ./dropped > log 2>&1; then
         echo "a program without its table of sequences runs"; exit 1
     fi

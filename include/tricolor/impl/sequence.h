@@ -4,11 +4,12 @@
  * critical section, since a thread stopped inside it goes on at its start.  Not
  * API.
  *
- * A program chooses: compiled with TRI_PROTECT_SEQUENCE, its TRI_STORE is a
- * sequence; otherwise, and wherever there are none (other CPUs than x86-64, the
- * sanitizers, TRI_PORTABLE), a critical section.  A library serves both at once;
- * one that cannot serve sequences does not export tri_sequences_register, so that
- * such a program does not link with it.
+ * A program chooses: compiled with TRI_PROTECT_SEQUENCE, which is what the CMake
+ * package and tricolor.pc add unless Tricolor was configured otherwise, its TRI_STORE
+ * is a sequence; without, or with TRI_PROTECT_COUNTER, and wherever there are none
+ * (other CPUs than x86-64, the sanitizers, TRI_PORTABLE), a critical section.  A
+ * library serves both at once, in one process; one that cannot serve sequences does
+ * not export tri_sequences_register, so that such a program does not link with it.
  *
  * A sequence reads what changes only with the world stopped, and ends in one
  * store, the commit.  Where it lies is a row in a table, a section of the object
@@ -48,7 +49,8 @@
 #endif
 
 /* 1: this program has sequences. */
-#if TRI_SEQUENCES_SERVED && defined(TRI_PROTECT_SEQUENCE) && !TRI_SEQUENCES_ASAN
+#if TRI_SEQUENCES_SERVED && defined(TRI_PROTECT_SEQUENCE)                      \
+    && !defined(TRI_PROTECT_COUNTER) && !TRI_SEQUENCES_ASAN
 #    define TRI_SEQUENCES 1
 #else
 #    define TRI_SEQUENCES 0
