@@ -142,7 +142,9 @@ copy_table(const struct tri_sequence_table *old, const void *without,
     size_t count = old == NULL ? 0 : old->count;
     size_t bytes = sizeof(*old) + (count + more) * sizeof(old->range[0]);
     struct tri_sequence_table *table = tri_os_map(bytes);
-    TRI_CHECK(table != NULL, "no memory for the table of %zu sequences",
+    TRI_CHECK(table != NULL,
+              "no memory for a table of %zu restartable sequences; raise "
+              "`ulimit -v`",
               count + more);
     table->bytes = bytes;
     for (size_t i = 0; i < count; i++)
@@ -237,6 +239,17 @@ tri_sequences_count(void)
     size_t count = table->count;
     tri_sequences_drop();
     return count;
+}
+
+bool
+tri_sequences_hide(uintptr_t pc)
+{
+    const struct tri_sequence_table *table = tri_sequences_hold();
+    if (table == NULL)
+        return false;
+    bool inside = tri_sequence_around(table, pc) != 0;
+    tri_sequences_drop();
+    return inside;
 }
 
 static void

@@ -23,6 +23,8 @@ struct tri_g;
 TRI_NODISCARD int tri_sequences_init(void);
 /* How many there are, in all objects. */
 size_t tri_sequences_count(void);
+/* Is pc strictly inside one?  For checks. */
+bool tri_sequences_hide(uintptr_t pc);
 
 struct tri_sequence_table;
 /* The table, which stays until it is dropped (SEQ-7); NULL: no sequences.  For
@@ -46,6 +48,13 @@ TRI_NODISCARD static inline int
 tri_sequences_init(void)
 {
     return 0;
+}
+
+static inline bool
+tri_sequences_hide(uintptr_t pc)
+{
+    (void)pc;
+    return false;
 }
 
 static inline __attribute__((always_inline)) void

@@ -27,14 +27,15 @@ if(NOT TRI_SANITIZE)
         set(other counter)
         set(other_definition TRI_PROTECT_COUNTER)
     endif()
-    tri_test(gc_graph_${other} SOURCES stress/graph.c LABELS stress smoke
-             TIMEOUT 180 PROCESSORS 2
+    tri_test(gc_graph_${other} SOURCES stress/graph.c LABELS stress
+             ARGS --seconds 2 TIMEOUT 180 PROCESSORS 2
              ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
     tri_test(gc_graph_static_${other} SOURCES stress/graph.c
-             LABELS stress smoke STATIC TIMEOUT 180 PROCESSORS 2
+             LABELS stress smoke STATIC ARGS --seconds 2 TIMEOUT 180
+             PROCESSORS 2
              ENVIRONMENT TRI_DEBUG=gcstress=random:5,clobberfree=1)
-    tri_test(gc_mix_${other} SOURCES stress/mix.c LABELS stress smoke
-             TIMEOUT 180 PROCESSORS 2
+    tri_test(gc_mix_${other} SOURCES stress/mix.c LABELS stress
+             ARGS --seconds 2 TIMEOUT 180 PROCESSORS 2
              ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
     foreach(test IN ITEMS gc_graph gc_graph_static gc_mix)
         if(TARGET ${test}_${other})

@@ -358,6 +358,8 @@ TEST(nor_under_one_over_another)
  * happens all the time (SEQ-6). */
 void slow_return(void);
 __asm__(".text\n"
+        ".globl slow_return\n"
+        ".hidden slow_return\n"
         "slow_return:\n\t"
         "movl $40000, %ecx\n"
         "1:\tdecl %ecx\n\t"
