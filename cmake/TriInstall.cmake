@@ -50,6 +50,10 @@ set(tri_pc_libs "-pthread -ldl")
 foreach(library IN LISTS HWLOC_LIBRARIES URCU_LIBRARIES)
     string(APPEND tri_pc_libs " -l${library}")
 endforeach()
+set(tri_pc_cflags "")
+foreach(definition IN LISTS tri_protect_definitions)
+    string(APPEND tri_pc_cflags " -D${definition}")
+endforeach()
 configure_file(cmake/tricolor.pc.in "${PROJECT_BINARY_DIR}/tricolor.pc" @ONLY)
 
 install(FILES "${PROJECT_BINARY_DIR}/tricolor-config.cmake"

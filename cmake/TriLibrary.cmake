@@ -30,6 +30,7 @@ foreach(product IN ITEMS tricolor tricolor_static)
         $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
         $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
     target_link_libraries(${product} PUBLIC Threads::Threads)
+    target_compile_definitions(${product} PUBLIC ${tri_protect_definitions})
     if(TRI_SANITIZE)
         target_link_options(${product} PUBLIC ${tri_sanitize_flags})
     endif()

@@ -11,6 +11,9 @@ option(BUILD_TESTING "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 set(TRI_SANITIZE "" CACHE STRING "address (with undefined), thread, or nothing")
 set(TRI_TRACE "auto" CACHE STRING
     "LTTng provider: on, off, or auto (where LTTng-UST is installed)")
+set(TRI_PROTECT "sequence" CACHE STRING
+    "TRI_STORE in programs: sequence (restartable, on x86-64) or counter (a section)")
+set_property(CACHE TRI_PROTECT PROPERTY STRINGS counter sequence)
 set_property(CACHE TRI_SANITIZE PROPERTY STRINGS "" address thread)
 set_property(CACHE TRI_TRACE PROPERTY STRINGS auto on off)
 
@@ -21,6 +24,12 @@ if(NOT TRI_SANITIZE MATCHES "^(|address|thread)$")
     message(FATAL_ERROR "TRI_SANITIZE is \"${TRI_SANITIZE}\"; "
                         "it may be empty, address or thread")
 endif()
+if(NOT TRI_PROTECT MATCHES "^(counter|sequence)$")
+    message(FATAL_ERROR "TRI_PROTECT is \"${TRI_PROTECT}\"; "
+                        "it may be counter or sequence")
+endif()
+# What programs are compiled with; the library itself serves both.
+string(TOUPPER "TRI_PROTECT_${TRI_PROTECT}" tri_protect_definitions)
 
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)

@@ -49,6 +49,10 @@ function(tri_test name)
     endif()
 
     add_executable(${name} ${arg_SOURCES} "${support}/test.c" ${objects})
+    # Below the runtime nobody serves sequences.
+    if(arg_LAYERS STREQUAL "runtime")
+        target_compile_definitions(${name} PRIVATE ${tri_protect_definitions})
+    endif()
     target_link_libraries(${name} PRIVATE tri_flags ${arg_LIBRARIES}
                                           ${libraries} ${CMAKE_DL_LIBS} m)
     tri_add_test(${name} COMMAND ${name} ${arg_ARGS} LABELS ${arg_LABELS}

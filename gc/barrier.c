@@ -5,7 +5,8 @@
  * Hybrid barrier (Yuasa's deletion half, Dijkstra's insertion half): while
  * marking, a store of `new` over `old` records both, unconditionally, in the
  * P's buffer; a full buffer is shaded.  The inline half (tri_store_pointer)
- * puts test, record and store into one critical section.
+ * puts test, record and store into one critical section; where it is a
+ * restartable sequence, tri_store_again does.
  *
  *   BAR-1  Test, record and store are indivisible for phase changes; otherwise
  *          a store that tested "off" lands after its target was scanned.
@@ -71,6 +72,17 @@ tri_store_slow(void **slot, void *value)
         record(p, (uintptr_t)value);
     /* Release: who loads the pointer sees the object. */
     tri_store_release(tri_atomic_cast(uintptr_t, slot), (uintptr_t)value);
+}
+
+void
+tri_store_again(void **slot, void *value)
+{
+    tri_enter();
+    if (tri_gc_active())
+        tri_store_slow(slot, value);
+    else /* Release: as in tri_store_slow. */
+        tri_store_release(tri_atomic_cast(uintptr_t, slot), (uintptr_t)value);
+    tri_leave();
 }
 
 void

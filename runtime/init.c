@@ -21,6 +21,7 @@
 #include "runtime/bucket.h"
 #include "runtime/crash.h"
 #include "runtime/sched.h"
+#include "runtime/sequence.h"
 #include "trace/trace.h"
 
 #define MAIN_STACK_BYTES    ((size_t)8 << 20)
@@ -58,6 +59,8 @@ start(const struct tri_options *opt, bool is_main)
     status = tri_stack_init(stack > 0 ? stack : STACK_BYTES_DEFAULT);
     if (status == 0)
         status = tri_gc_init();
+    if (status == 0)
+        status = tri_sequences_init();
     if (status != 0)
         return status;
     tri_m_init();

@@ -118,6 +118,8 @@ struct tri_m {
     TRI_ATOMIC(uint64_t) stop_count; /* [a] answers; written by its thread */
     uint64_t defer_count;            /* [o] stops put off by a section */
     uint64_t stray_count;            /* [o] signals that found no request */
+    uint64_t rewind_count;           /* [o] stopped inside a sequence (SEQ-4) */
+    uint64_t rewind_older_count;     /* [o] frames that were (SEQ-5) */
 } TRI_CACHE_ALIGNED;
 
 #define TRI_M_UNBOUND  (-1) /* may be bound to one */

@@ -35,6 +35,7 @@
 #include "base/os.h"
 #include "base/syscall.h"
 #include "runtime/sched.h"
+#include "runtime/sequence.h"
 #include "runtime/signal.h"
 
 #define STOP_SIGNAL     SIGURG
@@ -123,6 +124,7 @@ on_stop_signal(int number, siginfo_t *info, void *context)
     }
     if (in_sanitizer(context)) /* SIG-5 */
         return;
+    tri_rewind(m, local->g, context); /* SEQ-4: before it answers */
     m->uc = context;
     tri_m_answer(m);
     m->uc = NULL;
@@ -256,6 +258,12 @@ context_sp(const ucontext_t *uc)
     return (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
 }
 
+static uintptr_t
+context_pc(const ucontext_t *uc)
+{
+    return (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+}
+
 static void
 scan_context(ucontext_t *uc, tri_scan_fn scan, void *arg)
 {
@@ -296,6 +304,12 @@ context_sp(const ucontext_t *uc)
     return (uintptr_t)uc->uc_mcontext.sp;
 }
 
+static uintptr_t
+context_pc(const ucontext_t *uc)
+{
+    return (uintptr_t)uc->uc_mcontext.pc;
+}
+
 static void
 scan_context(ucontext_t *uc, tri_scan_fn scan, void *arg)
 {
@@ -317,6 +331,9 @@ tri_signal_scan(struct tri_m *m, struct tri_g *g, tri_scan_fn scan, void *arg)
         RED_ZONE = 128
     };
     if (m->uc != NULL) {
+        TRI_DCHECK(!tri_sequences_hide(context_pc(m->uc)),
+                   "SEQ-4: thread %d is stopped inside a sequence",
+                   tri_load_relaxed(&m->tid)); /* a message */
         scan_context(m->uc, scan, arg);
         return tri_stack_scan(g, context_sp(m->uc) - RED_ZONE, m->uc, scan,
                               arg);

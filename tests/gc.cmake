@@ -18,6 +18,32 @@ tri_test(gc_graph SOURCES stress/graph.c LABELS stress sanitize
          ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
 tri_test(gc_graph_static SOURCES stress/graph.c LABELS stress smoke STATIC
          TIMEOUT 180 PROCESSORS 2 ENVIRONMENT TRI_DEBUG=clobberfree=1)
+# The same with the other kind of stores; the library serves both.
+if(NOT TRI_SANITIZE)
+    if(TRI_PROTECT STREQUAL "counter")
+        set(other sequence)
+        set(other_definition TRI_PROTECT_SEQUENCE)
+    else()
+        set(other counter)
+        set(other_definition TRI_PROTECT_COUNTER)
+    endif()
+    tri_test(gc_graph_${other} SOURCES stress/graph.c LABELS stress
+             ARGS --seconds 2 TIMEOUT 180 PROCESSORS 2
+             ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
+    tri_test(gc_graph_static_${other} SOURCES stress/graph.c
+             LABELS stress smoke STATIC ARGS --seconds 2 TIMEOUT 180
+             PROCESSORS 2
+             ENVIRONMENT TRI_DEBUG=gcstress=random:5,clobberfree=1)
+    tri_test(gc_mix_${other} SOURCES stress/mix.c LABELS stress
+             ARGS --seconds 2 TIMEOUT 180 PROCESSORS 2
+             ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
+    foreach(test IN ITEMS gc_graph gc_graph_static gc_mix)
+        if(TARGET ${test}_${other})
+            target_compile_definitions(${test}_${other}
+                                       PRIVATE ${other_definition})
+        endif()
+    endforeach()
+endif()
 if(TARGET gc_graph)
     foreach(mood IN ITEMS gcstoptheworld=1 gcstoptheworld=2 gcstress=50
                           gcstress=random:7 schedfuzz=11 sweep=eager sweep=stw
@@ -71,7 +97,8 @@ function(tri_broken_collector what)
     add_executable(gc_broken_${what} stress/graph.c support/test.c ${sources}
                                      ${objects})
     target_compile_definitions(gc_broken_${what}
-                               PRIVATE TRI_BREAK_${upper}=1)
+                               PRIVATE TRI_BREAK_${upper}=1
+                                       ${tri_protect_definitions})
     target_link_libraries(gc_broken_${what} PRIVATE tri_flags ${libraries}
                                                     ${CMAKE_DL_LIBS} m)
     tri_add_test(gc_broken_${what}

@@ -90,3 +90,60 @@ if(TARGET rt_tls)
 endif()
 tri_test(rt_crash SOURCES unit/rt_crash.c LABELS unit crash smoke
          TIMEOUT 120)
+
+# Loops of TRI_STORE as restartable sequences, in the program and in a library.
+set_property(SOURCE support/sequence_stores.c APPEND PROPERTY
+             COMPILE_OPTIONS -O2 -funroll-loops)
+function(tri_sequence_test name source)
+    add_executable(${name} ${source} support/sequence_stores.c support/test.c
+                           ${ARGN})
+    get_property(libraries GLOBAL PROPERTY tri_layer_libraries)
+    target_link_libraries(${name} PRIVATE tri_flags ${libraries}
+                                          ${CMAKE_DL_LIBS} m)
+    target_compile_definitions(${name} PRIVATE
+        SEQUENCE_STORES=sequence_stores_exe
+        SEQUENCE_LIBRARY="$<TARGET_FILE:rt_sequence_library>")
+    set_target_properties(${name} PROPERTIES ENABLE_EXPORTS ON)
+    add_dependencies(${name} rt_sequence_library)
+endfunction()
+
+if(TARGET tri_runtime)
+    add_library(rt_sequence_library MODULE support/sequence_stores.c)
+    target_link_libraries(rt_sequence_library PRIVATE tri_flags)
+    target_compile_definitions(rt_sequence_library PRIVATE
+        SEQUENCE_STORES=sequence_stores_so)
+    set(lower "")
+    foreach(layer IN ITEMS base trace alloc gc)
+        list(APPEND lower $<TARGET_OBJECTS:tri_${layer}>)
+    endforeach()
+    tri_sequence_test(rt_sequence stress/rt_sequence.c
+                      ${lower} $<TARGET_OBJECTS:tri_runtime>)
+    tri_add_test(rt_sequence COMMAND rt_sequence
+                 LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2)
+    tri_sequence_test(rt_sequence_table unit/rt_sequence_table.c
+                      ${lower} $<TARGET_OBJECTS:tri_runtime>)
+    tri_add_test(rt_sequence_table COMMAND rt_sequence_table
+                 LABELS unit crash sanitize smoke)
+endif()
+
+# rt_sequence_broken_X: the same without one half of runtime/rewind.c.
+# Only that test, of which it dies.
+function(tri_broken_rewind what test)
+    string(TOUPPER "${what}" upper)
+    set(name rt_sequence_broken_${what})
+    tri_sequence_test(${name} stress/rt_sequence.c
+        "${PROJECT_SOURCE_DIR}/runtime/rewind.c" ${lower}
+        "$<FILTER:$<TARGET_OBJECTS:tri_runtime>,EXCLUDE,/rewind\\.c>")
+    target_compile_definitions(${name} PRIVATE TRI_BREAK_${upper}=1)
+    tri_add_test(${name}
+        COMMAND "${PROJECT_SOURCE_DIR}/tests/support/expect-death"
+                "was due" $<TARGET_FILE:${name}> --seconds 60 ${test}
+        LABELS stress smoke TIMEOUT 180 PROCESSORS 2)
+endfunction()
+if(TARGET tri_runtime AND NOT TRI_SANITIZE
+   AND CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+    tri_broken_rewind(rewind a_store_is_not_done_half)
+    tri_broken_rewind(older nor_under_a_handler)
+    tri_broken_rewind(elsewhere nor_under_one_over_another)
+    tri_broken_rewind(returned nor_while_a_handler_returns)
+endif()

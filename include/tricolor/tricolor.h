@@ -31,7 +31,8 @@
  * its own making (makecontext): the stack it is on counts, 8 MiB of it at most,
  * and the thread's or goroutine's own.  Others do not while nobody runs on them:
  * what only they refer to needs a root.  A signal stack wants 64 KiB, since the
- * runtime's handler may come on top.
+ * runtime's handler may come on top.  A program whose handlers switch stacks
+ * themselves is compiled with TRI_PROTECT_COUNTER.
  *
  * A child of fork() may exec, exit (also by returning from the main goroutine),
  * and do what is safe in a signal handler; any call that needs the runtime's
@@ -61,6 +62,7 @@
 #include <sys/types.h>
 
 #include <tricolor/impl/local.h>
+#include <tricolor/impl/sequence.h>
 #include <tricolor/version.h>
 
 #ifdef __cplusplus
@@ -175,21 +177,40 @@ TRI_API void *tri_alloc_noscan_slow(size_t bytes);
 
 /* ---- the write barrier ------------------------------------------------- */
 
-/* Not 0 while the collector marks.  Read inside a critical section only. */
+/* Not 0 while the collector marks.  Read inside a critical section, or in a
+ * sequence, only. */
 extern TRI_API uint32_t tri_barrier_on;
+/* In a section, while the collector marks. */
 TRI_API void tri_store_slow(void **slot, void *value);
+/* The store once more, from its test on, in a section of its own (SEQ-2). */
+TRI_API void tri_store_again(void **slot, void *value);
 
 /* Indivisible with respect to phase changes: test, record and store lie in one
- * critical section (design: docs/design/barrier.md, BAR-1). */
+ * critical section (design: docs/design/barrier.md, BAR-1), or test and store in
+ * one restartable sequence (impl/sequence.h). */
 TRI_FORCED void
 tri_store_pointer(void **slot, void *value)
 {
+#if TRI_SEQUENCES
+    __asm__ goto volatile(
+        TRI_SEQUENCE_BEGIN "cmpl $0, %[on]\n\t"
+                           "jne %l[slow]\n\t"
+                           "movq %[value], %[slot]\n" TRI_SEQUENCE_END
+        :
+        : [on] "m"(tri_barrier_on), [slot] "m"(*slot), [value] "re"(value)
+        : "memory", "cc"
+        : slow);
+    return;
+slow:
+    tri_store_again(slot, value);
+#else
     tri_enter();
     if (TRI_UNLIKELY(__atomic_load_n(&tri_barrier_on, __ATOMIC_RELAXED) != 0))
         tri_store_slow(slot, value);
     else
         __atomic_store_n(slot, value, __ATOMIC_RELEASE);
     tri_leave();
+#endif
 }
 
 /*

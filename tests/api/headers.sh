@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # headers.sh gcc|clang ROOT: compiles every public header alone, and usage.c,
-# as C11, C17 and C++17 with warnings as errors.  To see it fail: use typeof
+# as C11, C17 and C++17 with warnings as errors, with either way to protect
+# TRI_STORE.  To see it fail: use typeof
 # instead of __typeof__ in TRI_STORE.
 set -eu
 case $1 in
@@ -21,6 +22,8 @@ compile() { # SOURCE
     for how in "$c -std=c11" "$c -std=c17 -O2" "$c -std=c17 -O0 -fPIC" \
                "$cxx -std=c++17 -x c++" "$cxx -std=c++20 -O2 -x c++"; do
         $how $strict "$1" || { echo "failed: $how, $1"; exit 1; }
+        $how -DTRI_PROTECT_SEQUENCE $strict "$1" ||
+            { echo "failed: $how -DTRI_PROTECT_SEQUENCE, $1"; exit 1; }
     done
 }
 

@@ -39,6 +39,67 @@ libdir=$(pkg-config --variable=libdir tricolor)
 LD_LIBRARY_PATH=$libdir ./shared
 ./static
 
+echo "== a program with restartable sequences, and its linkers"
+case $(uname -m) in
+x86_64)
+    # However Tricolor was configured.
+    sequences="-DTRI_PROTECT_SEQUENCE -UTRI_PROTECT_COUNTER"
+    for linker in bfd gold lld; do
+        # shellcheck disable=SC2046,SC2086
+        if $cc -O2 -ffunction-sections $(pkg-config --cflags tricolor) \
+               $sequences consumer/main.c -o sequence -fuse-ld=$linker \
+               -Wl,--gc-sections $(pkg-config --libs tricolor) 2> log; then
+            LD_LIBRARY_PATH=$libdir ./sequence
+        elif [ $linker = bfd ]; then
+            cat log; exit 1
+        else
+            echo "no $linker here"
+        fi
+    done
+    # A row goes with its function where two units have the same (SEQ-3).
+    cat > inline.h <<'END'
+#include <tricolor/tricolor.h>
+template <class T> __attribute__((noinline)) void link_to(T *a, T *b)
+{
+    TRI_STORE(&a->next, b);
+}
+struct node { node *next; };
+void link_there(node *a, node *b);
+END
+    cat > here.cc <<'END'
+#include "inline.h"
+static node nodes[2];
+static int run(void *)
+{
+    link_to(&nodes[0], &nodes[1]);
+    link_there(&nodes[1], &nodes[0]);
+    return nodes[1].next != &nodes[0];
+}
+int main() { return tri_main(run, nullptr, nullptr); }
+END
+    cat > there.cc <<'END'
+#include "inline.h"
+void link_there(node *a, node *b) { link_to(a, b); }
+END
+    # shellcheck disable=SC2046,SC2086
+    c++ -O2 $(pkg-config --cflags tricolor) $sequences here.cc there.cc \
+        -o inline $(pkg-config --libs tricolor)
+    LD_LIBRARY_PATH=$libdir ./inline
+    # Two constructors, one function: three rows of 8 bytes.
+    readelf -SW inline | grep -Eq 'tri_sequences .* 000018 ' || {
+        readelf -SW inline; exit 1; }
+    # A linker that drops the table is told of.
+    echo 'SECTIONS { /DISCARD/ : { *(tri_sequences) } } INSERT AFTER .text;' \
+        > drop.ld
+    # shellcheck disable=SC2046,SC2086
+    $cc -O2 $(pkg-config --cflags tricolor) $sequences consumer/main.c \
+        -o dropped -fuse-ld=bfd -Wl,-T,drop.ld $(pkg-config --libs tricolor)
+    if LD_LIBRARY_PATH=$libdir ./dropped > log 2>&1; then
+        echo "a program without its table of sequences runs"; exit 1
+    fi
+    grep -q "dropped the section tri_sequences" log || { cat log; exit 1; } ;;
+esac
+
 echo "== a program with sanitizers"
 # shellcheck disable=SC2046
 if $cc -O1 -g -fsanitize=address consumer/main.c \
