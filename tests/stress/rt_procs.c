@@ -3,7 +3,8 @@
  * tests/stress/rt_procs.c: who gets a P: hogs are preempted in place, blocking
  * calls hand theirs over, tri_set_procs strands nobody.
  * To see it fail: let sysmon's look() skip TRI_P_RUNNING (the first test never
- * ends) or TRI_P_SYSCALL (the second), or let retire_locked leave the queue; read
+ * ends) or TRI_P_SYSCALL (the second), or let retire_locked leave the queue; let
+ * retake not look at how long a P was had (the one with short calls only); read
  * tri_sched.p_count relaxed (PROC-3; under TSan).
  */
 #include <tricolor/tricolor.h>
@@ -125,6 +126,35 @@ TEST(blocked_reads_leave_their_p_to_others)
     for (int i = 0; i < BLOCKERS; i++) {
         close(ends[i][0]);
         close(ends[i][1]);
+    }
+}
+
+static void
+note_that_it_ran(void *ran)
+{
+    SET(*(volatile int *)ran, 1);
+}
+
+/* Met in another call at each look, and hardly ever out of one. */
+TEST(who_makes_short_calls_only_starves_nobody)
+{
+    enum {
+        CALL_NS = 5000
+    };
+    tri_set_procs(1);
+    for (int round = 0; round < 5; round++) {
+        static volatile int ran;
+        int64_t give_up = test_now_ns() + INT64_C(5000000000);
+        SET(ran, 0);
+        tri_go(note_that_it_ran, (void *)(uintptr_t)&ran);
+        while (GET(ran) == 0 && test_now_ns() < give_up) {
+            tri_blocking_begin();
+            int64_t end = test_now_ns() + CALL_NS;
+            while (test_now_ns() < end)
+                ;
+            tri_blocking_end();
+        }
+        EXPECT_F(GET(ran) != 0, "in round %d nobody else ran", round);
     }
 }
 
