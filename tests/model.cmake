@@ -64,11 +64,10 @@ tri_spin_mutants(sched safety DEFINES INTRUDER TOKENS=1
     MUTANTS STATE_EARLY RUN_SCANNED DROP_SCAN LIST_GIVEN)
 
 foreach(without IN ITEMS NO_SYSMON NO_WORLD NO_B)
-    string(TOLOWER "world_${without}" name)
-    tri_spin(${name} world.pml safety ${without})
-    string(REPLACE world world_live name "${name}")
-    tri_spin(${name} world_live.pml progress ${without})
-    tri_spin(${name}_safety world_live.pml safety ${without})
+    string(TOLOWER "${without}" name)
+    tri_spin(world_${name} world.pml safety ${without})
+    tri_spin(world_live_${name} world_live.pml progress ${without})
+    tri_spin(world_live_${name}_safety world_live.pml safety ${without})
 endforeach()
 tri_spin_mutants(world safety DEFINES NO_B
     MUTANTS LEAVE_BSTOP BLOCKED_STAYS ACK_TWICE NO_CLAIM HONOUR_OUTSIDE

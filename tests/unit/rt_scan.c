@@ -143,6 +143,56 @@ TEST(a_running_goroutine_shows_all_its_registers_and_the_red_zone)
         EXPECT_F(found[i], "value %d was not found", i);
 }
 
+/* Values 9 in the upper half of ymm14, 10 in the third lane of zmm13, 11 in zmm31,
+ * 12 in k5, and nowhere else; each register is a state component of its own. */
+static void __attribute__((target("avx512f,avx512bw")))
+spin_with_wide_values(void *arg)
+{
+    (void)arg;
+    SET(their_id, tri_goid());
+    __asm__ volatile("movq %[secret], %%rax\n\t"
+                     "addq $9, %%rax\n\t"
+                     "vmovq %%rax, %%xmm1\n\t"
+                     "vinserti128 $1, %%xmm1, %%ymm14, %%ymm14\n\t"
+                     "incq %%rax\n\t"
+                     "vmovq %%rax, %%xmm1\n\t"
+                     "vinserti32x4 $3, %%xmm1, %%zmm13, %%zmm13\n\t"
+                     "incq %%rax\n\t"
+                     "vmovq %%rax, %%xmm31\n\t"
+                     "incq %%rax\n\t"
+                     "kmovq %%rax, %%k5\n\t"
+                     "vpxor %%xmm1, %%xmm1, %%xmm1\n\t"
+                     "xorl %%eax, %%eax\n\t"
+                     "movl $1, %[ready]\n"
+                     "1:\tpause\n\t"
+                     "cmpl $0, %[leave]\n\t"
+                     "je 1b\n\t"
+                     "vpxorq %%zmm31, %%zmm31, %%zmm31\n\t"
+                     "kxorq %%k5, %%k5, %%k5\n\t"
+                     "vzeroall"
+                     : [ready] "=m"(ready)
+                     : [secret] "m"(secret), [leave] "m"(leave)
+                     : "rax", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5",
+                       "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
+                       "xmm12", "xmm13", "xmm14", "xmm15", "xmm31", "k5", "cc",
+                       "memory");
+    SET(ready, 2);
+}
+
+TEST(a_running_goroutine_shows_its_wide_registers)
+{
+    if (!__builtin_cpu_supports("avx512f")
+        || !__builtin_cpu_supports("avx512bw")) {
+        test_skip("the processor has no AVX-512");
+        return;
+    }
+    start(spin_with_wide_values);
+    scan_goroutine(GET(their_id));
+    stop();
+    for (int i = 9; i <= 12; i++)
+        EXPECT_F(found[i], "value %d was not found", i);
+}
+
 /* Calls fn with values 0..4 in the callee-saved registers alone. */
 static void __attribute__((noinline)) call_with_values(void (*fn)(void))
 {
