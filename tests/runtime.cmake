@@ -62,6 +62,10 @@ tri_test(rt_topology SOURCES unit/rt_topology.c
 tri_test(rt_fork LAYERS runtime SOURCES unit/rt_fork.c
          LABELS unit crash sanitize smoke TIMEOUT 180 PROCESSORS 2)
 
+tri_test(rt_spawn SOURCES stress/rt_spawn.c support/collect.c
+         LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2
+         ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
+
 # Two libraries that rt_roots loads and unloads under the collector.
 tri_test(rt_roots LAYERS runtime SOURCES stress/rt_roots.c
          LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2

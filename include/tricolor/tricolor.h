@@ -33,6 +33,18 @@
  * what only they refer to needs a root.  A signal stack wants 64 KiB, since the
  * runtime's handler may come on top.
  *
+ * That signal may come in any system call outside of tri_blocking_begin and
+ * tri_blocking_end.  Most go on by themselves (SA_RESTART: read, write, wait); those
+ * that signal(7) says are never restarted (nanosleep, poll, select, epoll_wait,
+ * sem_timedwait, sockets with a timeout) may return EINTR, so put them between the
+ * two, or call them again.  vfork and posix_spawn, in which no signal interrupts the
+ * parent until the child has called exec, belong there too, or every pause waits.
+ *
+ * Handlers of the program run on whatever stack they like, at any moment outside of
+ * the runtime's own handler, in a stopped world too if their thread stopped in a
+ * blocking call or at the end of a runtime call: so they load and store no heap
+ * pointer, and come back (no longjmp out of one).
+ *
  * A child of fork() may exec, exit (also by returning from the main goroutine),
  * and do what is safe in a signal handler; any call that needs the runtime's
  * threads panics there.
