@@ -52,7 +52,8 @@
 #    define TRI_BREAK_RESTART 0 /* and ends system calls */
 #endif
 #ifndef TRI_BREAK_VECTORS
-#    define TRI_BREAK_VECTORS 0 /* registers beyond xmm15 are not seen (SIG-4) */
+#    define TRI_BREAK_VECTORS                                                  \
+        0 /* registers beyond xmm15 are not seen (SIG-4) */
 #endif
 
 #define STOP_SIGNAL     SIGURG

@@ -21,7 +21,8 @@
 
 /* Faults for tests/stress/rt_suspend.c, as in signal.c. */
 #ifndef TRI_BREAK_HONOUR
-#    define TRI_BREAK_HONOUR 0 /* a section's exit forgets the request (CRIT-3) */
+#    define TRI_BREAK_HONOUR                                                   \
+        0 /* a section's exit forgets the request (CRIT-3) */
 #endif
 #ifndef TRI_BREAK_BLOCKED
 #    define TRI_BREAK_BLOCKED 0 /* blocked threads get the signal, too */

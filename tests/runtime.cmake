@@ -62,6 +62,12 @@ tri_test(rt_topology SOURCES unit/rt_topology.c
 tri_test(rt_fork LAYERS runtime SOURCES unit/rt_fork.c
          LABELS unit crash sanitize smoke TIMEOUT 180 PROCESSORS 2)
 
+tri_test(rt_million LAYERS runtime SOURCES stress/rt_million.c
+         LABELS stress smoke TIMEOUT 180 PROCESSORS 2)
+if(TARGET rt_million)
+    tri_add_test(rt_million_long COMMAND rt_million LABELS stress long soak
+                 TIMEOUT 600 PROCESSORS 2 ENVIRONMENT TRI_MILLION=1000000)
+endif()
 tri_test(rt_spawn SOURCES stress/rt_spawn.c support/collect.c
          LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2
          ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)

@@ -26,7 +26,8 @@
 #define SET(variable, value)                                                   \
     __atomic_store_n(&(variable), value, __ATOMIC_SEQ_CST)
 
-static volatile int ready; /* 1: it is where it wants to be; 2: stopped so once */
+static volatile int
+    ready; /* 1: it is where it wants to be; 2: stopped so once */
 static volatile int leave;
 static volatile int tid;
 
@@ -244,8 +245,9 @@ TEST(nanosleep_without_blocking_begin_may_end_early)
 {
     interrupted = calls = 0;
     stop_beside(sleep_plainly, NULL);
-    EXPECT_F(interrupted > 0, "of %d sleeps none ended early: tricolor.h is "
-                              "not true",
+    EXPECT_F(interrupted > 0,
+             "of %d sleeps none ended early: tricolor.h is "
+             "not true",
              calls);
 }
 
