@@ -7,7 +7,7 @@
  *     rt_million [ordinary options]      100,000; TRI_MILLION=N: N of them
  *
  * To see it fail: in runtime/stack.c guard by mprotect where there are markers
- * (mappings), or spread the tops over two pages (COLOUR_BYTES 128: memory); leave
+ * (mappings); let tri_spawn touch a second page of the stack (memory); leave
  * tri_g_trim out of sysmon (memory is not given back).
  */
 #include <tricolor/tricolor.h>
