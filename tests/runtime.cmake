@@ -62,6 +62,9 @@ tri_test(rt_topology SOURCES unit/rt_topology.c
 tri_test(rt_fork LAYERS runtime SOURCES unit/rt_fork.c
          LABELS unit crash sanitize smoke TIMEOUT 180 PROCESSORS 2)
 
+tri_test(rt_marking LAYERS runtime
+         SOURCES unit/rt_marking.c support/collect.c support/marking.c
+         LABELS unit crash sanitize smoke TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_million LAYERS runtime SOURCES stress/rt_million.c
          LABELS stress smoke TIMEOUT 180 PROCESSORS 2)
 if(TARGET rt_million)
@@ -73,7 +76,8 @@ tri_test(rt_spawn SOURCES stress/rt_spawn.c support/collect.c
          ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
 
 # Two libraries that rt_roots loads and unloads under the collector.
-tri_test(rt_roots LAYERS runtime SOURCES stress/rt_roots.c
+tri_test(rt_roots LAYERS runtime
+         SOURCES stress/rt_roots.c support/marking.c
          LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2
          ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
 if(TARGET rt_roots)

@@ -21,6 +21,7 @@
 #include "base/os.h"
 #include "gc/gc.h"
 #include "runtime/sched.h"
+#include "tests/support/marking.h"
 #include "tests/support/test.h"
 
 #define GET(variable) __atomic_load_n(&(variable), __ATOMIC_SEQ_CST)
@@ -276,71 +277,15 @@ TEST(libraries_come_and_go_while_the_heap_is_collected)
     tri_blocking_end();
 }
 
-/* ---- marking, as long as the test likes ------------------------------------------ */
+/* ---- while the collector marks ------------------------------------------------- */
 
-static volatile int lock_step; /* 1: held; 2: let go */
 static struct tri_waitgroup collected;
 
-static int
-hold_lock(struct dl_phdr_info *info, size_t size, void *arg)
-{
-    (void)info, (void)size, (void)arg;
-    SET(lock_step, 1);
-    while (GET(lock_step) == 1)
-        tri_os_sleep_ns(MS);
-    return 1;
-}
-
-static void *
-loader_thread(void *unused)
-{
-    (void)unused;
-    dl_iterate_phdr(hold_lock, NULL);
-    return NULL;
-}
-
 static void
-collect(void *unused)
+collect_for(void *group)
 {
-    (void)unused;
     tri_gc();
-    tri_waitgroup_done(&collected);
-}
-
-static bool
-is_marking(void)
-{
-    tri_enter();
-    bool is = tri_gc_phase() == TRI_GC_MARK;
-    tri_leave();
-    return is;
-}
-
-/* A cycle that cannot end: the list of static data waits for the loader's lock,
- * which the returned thread holds until end_marking. */
-static pthread_t
-begin_marking(void)
-{
-    pthread_t thread;
-    SET(lock_step, 0);
-    EXPECT_EQ(pthread_create(&thread, NULL, loader_thread, NULL), 0);
-    while (GET(lock_step) == 0)
-        tri_sleep(US);
-    tri_waitgroup_add(&collected, 1);
-    tri_go(collect, NULL);
-    while (!is_marking())
-        tri_sleep(US);
-    return thread;
-}
-
-static void
-end_marking(pthread_t thread)
-{
-    SET(lock_step, 2);
-    tri_waitgroup_wait(&collected);
-    tri_blocking_begin();
-    pthread_join(thread, NULL);
-    tri_blocking_end();
+    tri_waitgroup_done(group);
 }
 
 TEST(marking_waits_for_the_list_and_the_world_does_not)
@@ -467,7 +412,7 @@ fill_range(void **range)
 {
     struct item *item = make_item();
     tri_waitgroup_add(&collected, 1);
-    tri_go(collect, NULL);
+    tri_go(collect_for, &collected);
     for (int i = 0; i < 1000000 && !is_marking(); i++)
         tri_yield();
     range[512] = item; /* no root yet: a plain store */
@@ -510,7 +455,7 @@ static __attribute__((noinline)) struct item *
 take_from_range(void **range, int round)
 {
     tri_waitgroup_add(&collected, 1);
-    tri_go(collect, NULL);
+    tri_go(collect_for, &collected);
     for (int i = 0; i < 1000000 && !is_marking(); i++)
         tri_yield();
     for (int i = 0; i < round % 16; i++)
@@ -581,13 +526,6 @@ forget_stack(void)
     volatile char below[16384];
     for (size_t i = 0; i < sizeof(below); i++)
         below[i] = 0;
-}
-
-static void
-collect_for(void *group)
-{
-    tri_gc();
-    tri_waitgroup_done(group);
 }
 
 static void *
