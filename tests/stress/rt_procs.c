@@ -5,7 +5,8 @@
  * To see it fail: let sysmon's look() skip TRI_P_RUNNING (the first test never
  * ends) or TRI_P_SYSCALL (the second), or let retire_locked leave the queue; let
  * retake not look at how long a P was had (the one with short calls only); read
- * tri_sched.p_count relaxed (PROC-3; under TSan).
+ * tri_sched.p_count relaxed (PROC-3; under TSan); let tri_world_set_procs_if not ask
+ * again (FOLLOW-1).
  */
 #include <tricolor/tricolor.h>
 
@@ -251,6 +252,19 @@ TEST(who_walks_the_ps_meets_whole_ones)
     SET(leave, 1);
     tri_waitgroup_wait(&group);
     tri_set_procs(2);
+}
+
+/* As if the program had said how many, after sysmon saw the machine change. */
+TEST(whose_word_was_taken_back_changes_nothing)
+{
+    TRI_ATOMIC(uint32_t) still = 0;
+    int before = tri_set_procs(3);
+    EXPECT_EQ(tri_world_set_procs_if(5, &still), 3);
+    EXPECT_EQ(tri_set_procs(0), 3);
+    tri_store(&still, 1);
+    EXPECT_EQ(tri_world_set_procs_if(5, &still), 3);
+    EXPECT_EQ(tri_set_procs(0), 5);
+    tri_set_procs(before);
 }
 
 TEST(changing_the_number_of_ps_strands_nobody)

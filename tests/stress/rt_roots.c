@@ -6,7 +6,8 @@
  * To see it fail: read libraries' data in place (let image_of leave `headers`
  * 0: ROOT-6) or do not look at their headers (still_there returns true: ROOT-7);
  * list before begin_marking in tri_cycle_start (ROOT-5); leave out the shading
- * in tri_roots_add (ROOT-2), or do it in one section (ROOT-8); scan no thread's
+ * in tri_roots_add (ROOT-2), or do it in one section (ROOT-8); leave out the grace
+ * period in tri_roots_remove, or the phase in compact_locked (ROOT-3); scan no thread's
  * variables (leave out tri_thread_data_scan).
  */
 #include <tricolor/tricolor.h>
@@ -447,6 +448,65 @@ TEST(a_range_goes_while_the_collector_marks)
     EXPECT_EQ(tri_root_remove(range), -EINVAL);
     EXPECT(is_marking());
     end_marking(thread);
+}
+
+static volatile int reading; /* 1: a marker is at it; 2: it is through */
+
+static void
+read_slowly(uintptr_t lo, uintptr_t hi, void *arg)
+{
+    (void)lo, (void)hi, (void)arg;
+    SET(reading, 1);
+    int64_t end = test_now_ns() + 30 * MS;
+    while (test_now_ns() < end)
+        ;
+    SET(reading, 2);
+}
+
+static void
+scan_last_piece(void *group)
+{
+    tri_enter();
+    (void)tri_host_root_scan(tri_host_root_count() - 1, read_slowly, NULL);
+    tri_leave();
+    tri_waitgroup_done(group);
+}
+
+/* What follows would be munmap. */
+TEST(a_range_does_not_go_under_who_reads_it)
+{
+    static void *range[64];
+    struct tri_waitgroup scanned = { 0 };
+    EXPECT_EQ(tri_root_add(range, sizeof(range)), 0);
+    pthread_t thread = begin_marking();
+    SET(reading, 0);
+    tri_waitgroup_add(&scanned, 1);
+    tri_go(scan_last_piece, &scanned);
+    while (GET(reading) == 0)
+        tri_yield();
+    EXPECT_EQ(tri_root_remove(range), 0);
+    EXPECT_EQ(GET(reading), 2);
+    tri_waitgroup_wait(&scanned);
+    end_marking(thread);
+}
+
+TEST(pieces_keep_their_numbers_while_the_collector_marks)
+{
+    static uintptr_t going[64];
+    static uintptr_t staying[64];
+    EXPECT_EQ(tri_root_add(going, sizeof(going)), 0);
+    EXPECT_EQ(tri_root_add(staying, sizeof(staying)), 0);
+    staying[7] = secret + 7;
+    pthread_t thread = begin_marking();
+    size_t pieces = tri_host_root_count();
+    EXPECT_EQ(tri_root_remove(going), 0);
+    EXPECT_EQ(tri_host_root_count(), pieces);
+    secrets_seen = 0;
+    EXPECT(tri_host_root_scan(pieces - 1, look, NULL) == sizeof(staying));
+    EXPECT_EQ(secrets_seen, 1);
+    end_marking(thread);
+    staying[7] = 0;
+    EXPECT_EQ(tri_root_remove(staying), 0);
 }
 
 /* Only the range knows the item when the cycle begins; then only a stack that
