@@ -142,4 +142,12 @@ if(TARGET tri_runtime AND NOT TRI_SANITIZE)
     tri_broken_runtime(honour FILE runtime/suspend.c SOURCE stress/rt_suspend.c
         HOW hang PATTERN "^"
         TESTS stops_without_time_between_them_are_each_answered)
+    # A program that breaks its own half of the rule (tricolor.h).
+    add_executable(rt_broken_tls stress/rt_tls.c support/test.c)
+    target_compile_definitions(rt_broken_tls PRIVATE TRI_BREAK_TLS=1)
+    target_link_libraries(rt_broken_tls PRIVATE tri_flags tricolor::tricolor m)
+    tri_add_test(rt_broken_tls
+        COMMAND "${PROJECT_SOURCE_DIR}/tests/support/expect-failure"
+                abort "tid_by_variable.. is" $<TARGET_FILE:rt_broken_tls>
+        LABELS stress TIMEOUT 150 PROCESSORS 2)
 endif()
