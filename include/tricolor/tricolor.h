@@ -57,7 +57,8 @@
  * Libraries loaded into a namespace of their own (dlmopen) are not seen: register
  * their data with tri_root_add.  A goroutine's stack ends in 16 KiB that cannot be
  * touched; a function whose frame is larger may step over them unless the program
- * is compiled with -fstack-clash-protection.
+ * is compiled with -fstack-clash-protection.  Where they are, mlock and mlockall fail
+ * with ENOMEM.
  *
  * Objects are zeroed, never move, and are 8-byte aligned (16 where the size is
  * a multiple of 16 and the type holds no header; see tri_type_make).
