@@ -66,7 +66,7 @@ tri_test(rt_marking LAYERS runtime
          SOURCES unit/rt_marking.c support/collect.c support/marking.c
          LABELS unit crash sanitize smoke TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_million LAYERS runtime SOURCES stress/rt_million.c
-         LABELS stress smoke TIMEOUT 180 PROCESSORS 2)
+         LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2)
 if(TARGET rt_million)
     tri_add_test(rt_million_long COMMAND rt_million LABELS stress long soak
                  TIMEOUT 600 PROCESSORS 2 ENVIRONMENT TRI_MILLION=1000000)

@@ -4,7 +4,7 @@
  * default vm.max_map_count: what each costs, a collection with all of them, and that
  * all come back and leave their memory.
  *
- *     rt_million [ordinary options]      100,000; TRI_MILLION=N: N of them
+ *     rt_million     100,000 (2000 under a sanitizer); TRI_MILLION=N: N of them
  *
  * To see it fail: in runtime/stack.c guard by mprotect where there are markers
  * (mappings); let tri_spawn touch a second page of the stack (memory); leave

@@ -6,7 +6,7 @@
  * ends) or TRI_P_SYSCALL (the second), or let retire_locked leave the queue; let
  * retake not look at how long a P was had (the one with short calls only); read
  * tri_sched.p_count relaxed (PROC-3; under TSan); let tri_world_set_procs_if not ask
- * again (FOLLOW-1).
+ * again (FOLLOW-1); stop threads in the sanitizer's code (SIG-5; under TSan: it hangs).
  */
 #include <tricolor/tricolor.h>
 
