@@ -13,9 +13,10 @@
  *           before it is made ready, and its node not touched after that
  *           (PARK-2); otherwise it is woken twice, or written to where its
  *           frame was.
- *   CHAN-2  A slot of the ring is shaded before it is cleared (tri_copy of
- *           zeros); otherwise an element taken from a grey channel to a black
- *           stack is lost.
+ *   CHAN-2  What is cleared is shaded before: a receiver's element may lie in an
+ *           object that is grey or white, and a black stack have taken what was in
+ *           it; otherwise that is lost.  (A slot of the ring alone would not need
+ *           it: what leaves the ring does so by tri_copy, which shades its source.)
  *   CHAN-3  An element has 64 KiB at most (Go's limit too); otherwise copying or
  *           clearing one, in a single section under the lock, delays a stop.
  *   CHAN-4  Whether it is ready, in one word with a number that grows at each

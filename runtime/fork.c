@@ -28,7 +28,10 @@
  *           thread, which holds that lock for some nanoseconds.
  *
  * vfork, posix_spawn and a bare clone do not come by here; their children run on
- * the parent's memory, or do no more than exec.
+ * the parent's memory, or do no more than exec.  The parent's thread waits for that
+ * in the kernel, where the stop signal does not reach it: in a blocking call it is
+ * stopped by its word, as in any; outside of one every stop waits (straggler.c says
+ * so after a second).
  */
 #include <pthread.h>
 #include <stdlib.h>

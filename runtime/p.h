@@ -69,7 +69,8 @@ struct tri_p {
     uint32_t defer_looks;    /* [s] since the last mistake */
     uint32_t seen_tick;      /* [s] */
     uint32_t seen_calls;     /* [s] */
-    int64_t seen_ns;         /* [s] when they changed last */
+    int64_t tick_ns;         /* [s] when it changed last */
+    int64_t seen_ns;         /* [s] when the calls did */
 } TRI_CACHE_ALIGNED;
 
 /* Another decision; its number.  By the holder, or who gives it to one: one

@@ -38,6 +38,25 @@
 #include "runtime/sequence.h"
 #include "runtime/signal.h"
 
+/* Faults for tests/stress/rt_suspend.c and tests/unit/rt_scan.c: a build with one
+ * of these set to 1 must fail there (rt_broken_* in tests/runtime.cmake). */
+#ifndef TRI_BREAK_ERRNO
+#    define TRI_BREAK_ERRNO 0 /* the handler changes errno */
+#endif
+#ifndef TRI_BREAK_MASK
+#    define TRI_BREAK_MASK 0 /* and lets other handlers in (SIG-1) */
+#endif
+#ifndef TRI_BREAK_ALTERNATE
+#    define TRI_BREAK_ALTERNATE 0 /* and runs where the thread stands (SIG-1) */
+#endif
+#ifndef TRI_BREAK_RESTART
+#    define TRI_BREAK_RESTART 0 /* and ends system calls */
+#endif
+#ifndef TRI_BREAK_VECTORS
+#    define TRI_BREAK_VECTORS                                                  \
+        0 /* registers beyond xmm15 are not seen (SIG-4) */
+#endif
+
 #define STOP_SIGNAL     SIGURG
 #define ALT_STACK_BYTES ((size_t)64 << 10)
 
@@ -125,6 +144,8 @@ on_stop_signal(int number, siginfo_t *info, void *context)
     if (in_sanitizer(context)) /* SIG-5 */
         return;
     tri_rewind(m, local->g, context); /* SEQ-4: before it answers */
+    if (TRI_BREAK_ERRNO)
+        *local->errno_at = EINTR;
     m->uc = context;
     tri_m_answer(m);
     m->uc = NULL;
@@ -145,11 +166,12 @@ struct kernel_sigaction {
 #endif
 
 #if defined(__x86_64__)
-/* Where the kernel's signal frame keeps xsave component i. */
+/* Where the kernel's signal frame keeps xsave component i; 19 is APX, whose
+ * registers are general ones. */
 static struct {
     uint32_t offset;
     uint32_t bytes;
-} component[16];
+} component[20];
 
 static void
 find_components(void)
@@ -175,9 +197,11 @@ tri_signal_install(int number,
 {
     struct kernel_sigaction action = {
         .handler = handler,
-        .flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK | KERNEL_SA_RESTORER,
+        .flags = SA_SIGINFO | KERNEL_SA_RESTORER
+               | (TRI_BREAK_RESTART ? 0ul : SA_RESTART)
+               | (TRI_BREAK_ALTERNATE ? 0ul : SA_ONSTACK),
         .restorer = tri_signal_return,
-        .mask = ~UINT64_C(0),
+        .mask = TRI_BREAK_MASK ? 0 : ~UINT64_C(0),
     };
     long error = tri_syscall6(SYS_rt_sigaction, number,
                               (long)(uintptr_t)&action, 0, 8, 0, 0);
@@ -285,7 +309,7 @@ scan_context(ucontext_t *uc, tri_scan_fn scan, void *arg)
     if (fp == 0)
         return;
     scan(fp + LEGACY_XMM, fp + LEGACY_END, arg);
-    if (*(const uint32_t *)(fp + SOFTWARE) != magic)
+    if (TRI_BREAK_VECTORS || *(const uint32_t *)(fp + SOFTWARE) != magic)
         return;
     uint32_t bytes = *(const uint32_t *)(fp + SOFTWARE + 16);
     uint64_t present = *(const uint64_t *)(fp + HEADER);

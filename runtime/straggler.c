@@ -3,7 +3,9 @@
  * runtime/straggler.c: why a thread does not stop.
  *
  * A thread that blocks the stop signal and stays out of the runtime cannot be
- * stopped.  Nothing can be done about it from outside, so every pause waits; but
+ * stopped, nor one that waits in the kernel where no signal reaches it: in vfork or
+ * posix_spawn until the child has called exec, or for a file system that does not
+ * answer.  Nothing can be done about it from outside, so every pause waits; but
  * whoever looks at a program that stands still is told which thread it is, and
  * what to do.  Said once for each thread, after a second or so.
  *
@@ -11,8 +13,8 @@
  *            raw system calls only; otherwise it waits for a lock of libc's.
  *   STRAG-2  `deaf` belongs to the holder of the claim; otherwise two stoppers
  *            tell the same, or of the thread before.
- *   STRAG-3  Told is who has the signal pending and blocked at two looks, a while
- *            apart, and answered no stop in between; otherwise a thread is accused
+ *   STRAG-3  Told is who has the signal pending, and blocked or out of reach (state
+ *            D), at two looks, a while apart, and answered no stop in between; otherwise a thread is accused
  *            that is slow for another reason (a loaded machine, a debugger) and
  *            seen inside the handler, where everything is blocked.
  */
@@ -32,6 +34,7 @@ struct status {
     char name[LINE_BYTES];
     uint64_t blocked; /* bit i - 1: signal i */
     uint64_t pending; /* for this thread alone */
+    char state;       /* 'D': no signal reaches it */
 };
 
 static uint64_t
@@ -53,6 +56,8 @@ take_line(const char *line, struct status *status)
 {
     if (strncmp(line, "Name:\t", 6) == 0)
         tri_format(status->name, sizeof(status->name), "%s", line + 6);
+    else if (strncmp(line, "State:\t", 7) == 0)
+        status->state = line[7];
     else if (strncmp(line, "SigPnd:\t", 8) == 0)
         status->pending = parse_hex(line + 8);
     else if (strncmp(line, "SigBlk:\t", 8) == 0)
@@ -93,8 +98,16 @@ read_status(int tid, struct status *status)
 }
 
 static void
-tell(int tid, const char *name)
+tell(int tid, const char *name, bool out_of_reach)
 {
+    if (out_of_reach) {
+        tri_print("tricolor: thread %d (\"%s\") is in a system call that no "
+                  "signal interrupts and so cannot be stopped: every pause "
+                  "waits for it; put tri_blocking_begin and tri_blocking_end "
+                  "around that call (vfork, posix_spawn, a file system's)\n",
+                  tid, name);
+        return;
+    }
     tri_print("tricolor: thread %d (\"%s\") blocks SIGURG and so cannot be "
               "stopped: every pause waits for it; unblock SIGURG there "
               "(pthread_sigmask), or detach it (tri_thread_detach) while it "
@@ -131,14 +144,16 @@ look_at(struct tri_m *m)
         return;
     struct status status;
     read_status(tid, &status);
-    if ((status.blocked & status.pending) >> (SIGURG - 1) & 1)
+    bool out_of_reach = status.state == 'D';
+    uint64_t deaf_to = out_of_reach ? ~UINT64_C(0) : status.blocked;
+    if ((deaf_to & status.pending) >> (SIGURG - 1) & 1)
         deaf->looks++;
     else
         deaf->looks = 0;
     deaf->next_ns = now + TRI_STRAGGLER_NS;
     if (deaf->looks == LOOKS) {
         deaf->told = true;
-        tell(tid, status.name);
+        tell(tid, status.name, out_of_reach);
     }
 }
 

@@ -3,7 +3,9 @@
  * runtime/sysmon.c: the one thread that needs no P and watches the others.
  *
  *   - takes the P of a blocking call that lasts: after one look (20 us at
- *     least) if there is work for it, after 10 ms otherwise;
+ *     least) if there is work for it, after 10 ms otherwise; and of one that does
+ *     not last, where the thread had the P for 10 ms: who makes short calls only
+ *     is else met in a new one at each look, and others wait for ever;
  *   - takes the P of a thread that hogs it for 10 ms while others could use
  *     it: stops the thread in place and gives the P away; the goroutine goes
  *     on, on its thread, once it is given a P again;
@@ -64,26 +66,53 @@ work_for_more(struct tri_p *p)
     return false;
 }
 
-/* A blocking call that lasts.  Go: retake. */
+/* So long it was seen without a decision; 0: there was one since the last look. */
+static int64_t
+undecided_ns(struct tri_p *p, int64_t now_ns)
+{
+    uint32_t tick = tri_load_relaxed(&p->tick);
+    if (tick != p->seen_tick) {
+        p->seen_tick = tick;
+        p->tick_ns = now_ns;
+    }
+    return now_ns - p->tick_ns;
+}
+
+static bool
+take_in_call(struct tri_p *p)
+{
+    uint32_t status = TRI_P_SYSCALL;
+    if (!tri_cas(&p->status, &status, TRI_P_IDLE))
+        return false;
+    tri_p_left(p);
+    return true;
+}
+
+static bool
+hand_off_in_call(struct tri_p *p)
+{
+    if (!take_in_call(p))
+        return false;
+    tri_p_hand_off(p);
+    return true;
+}
+
+/* A blocking call that lasts, or the last of many.  Go: retake. */
 static bool
 retake(struct tri_p *p, int64_t now_ns)
 {
+    bool hogs = undecided_ns(p, now_ns) >= SLICE_NS;
     uint32_t calls = tri_load_relaxed(&p->calls);
     if (calls != p->seen_calls) {
         p->seen_calls = calls;
         p->seen_ns = now_ns;
-        return false;
+        return hogs && work_for_more(p) && hand_off_in_call(p);
     }
     /* Its timers: whoever it is handed to sees to them. */
     if (!work_for_more(p) && now_ns - p->seen_ns < SLICE_NS
         && tri_load(&p->timers.next_ns) >= tri_load(&tri_sched.watched_ns))
         return false;
-    uint32_t status = TRI_P_SYSCALL;
-    if (!tri_cas(&p->status, &status, TRI_P_IDLE))
-        return false;
-    tri_p_left(p);
-    tri_p_hand_off(p);
-    return true;
+    return hand_off_in_call(p);
 }
 
 /* m is stopped in place and holds p: the P goes to others. */
@@ -102,18 +131,14 @@ detach(struct tri_m *m)
 static bool
 preempt(struct tri_p *p, int64_t now_ns)
 {
-    uint32_t tick = tri_load_relaxed(&p->tick);
-    bool moved = tick != p->seen_tick;
-    if (tri_defer_look(p, moved))
+    int64_t undecided = undecided_ns(p, now_ns);
+    if (tri_defer_look(p, undecided == 0))
         return true;
-    if (moved) {
-        p->seen_tick = tick;
-        p->seen_ns = now_ns;
+    if (undecided == 0)
         return false;
-    }
-    if (now_ns - p->seen_ns >= RESCUE_NS)
+    if (undecided >= RESCUE_NS)
         tri_timers_rescue(p, now_ns);
-    if (now_ns - p->seen_ns < SLICE_NS || !work_for_more(p))
+    if (undecided < SLICE_NS || !work_for_more(p))
         return false;
     /* A mark worker or a scheduler sees this; a goroutine does not. */
     tri_store(&p->preempt, 1);
@@ -124,13 +149,18 @@ preempt(struct tri_p *p, int64_t now_ns)
     /* Stopped: what it was doing may have changed since we looked. */
     if (tri_load(&m->p) == p && tri_load(&m->g) != NULL
         && tri_load_relaxed(&m->no_preempt) == 0
-        && tri_load_relaxed(&p->tick) == tick) {
-        p->seen_ns = now_ns;
+        && tri_load_relaxed(&p->tick) == p->seen_tick) {
+        p->tick_ns = now_ns;
         detach(m);
         return true;
     }
+    /* It may have stopped by going into a call; let go first, it is out of that
+     * one, and so each time (world_live.pml). */
+    bool taken = take_in_call(p);
     tri_m_release(m);
-    return false;
+    if (taken)
+        tri_p_hand_off(p);
+    return taken;
 }
 
 static bool

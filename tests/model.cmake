@@ -67,10 +67,21 @@ tri_spin_mutants(sched safety DEFINES INTRUDER TOKENS=1
     MUTANTS STATE_EARLY RUN_SCANNED DROP_SCAN STAY_LISTED)
 
 foreach(without IN ITEMS NO_SYSMON NO_WORLD NO_B)
-    string(TOLOWER "world_${without}" name)
-    tri_spin(${name} world.pml safety ${without})
+    string(TOLOWER "${without}" name)
+    tri_spin(world_${name} world.pml safety ${without})
+    tri_spin(world_live_${name} world_live.pml progress ${without})
+    tri_spin(world_live_${name}_safety world_live.pml safety ${without})
 endforeach()
 tri_spin_mutants(world safety DEFINES NO_B
-    MUTANTS LEAVE_BSTOP BLOCKED_STAYS ACK_TWICE NO_CLAIM HONOUR_OUTSIDE)
+    MUTANTS LEAVE_BSTOP BLOCKED_STAYS ACK_TWICE NO_CLAIM HONOUR_OUTSIDE
+            NO_GIVING_UP CLAIM_OUTSIDE)
 tri_spin_mutants(world safety DEFINES NO_SYSMON
-    MUTANTS EARLY_P INSTALL_ORDER NO_RETRY)
+    MUTANTS EARLY_P INSTALL_ORDER NO_RETRY ATTACH_ANYTIME COUNT_FIRST)
+tri_spin_mutants(world_live progress DEFINES NO_B
+    MUTANTS HANDLER_LEAVES FORGETS)
+tri_spin_mutants(world_live safety DEFINES NO_B
+    MUTANTS NO_GIVING_UP CLAIM_OUTSIDE)
+tri_spin_mutants(world_live progress DEFINES NO_SYSMON
+    MUTANTS KEEPS_BSTOP IDLE_FIRST)
+tri_spin_mutants(world_live progress DEFINES NO_WORLD
+    MUTANTS NO_WANT NO_PREEMPT NO_RETAKE LET_GO_FIRST)

@@ -29,6 +29,8 @@ tri_test(rt_stacks LAYERS runtime SOURCES unit/rt_stacks.c
          LABELS unit sanitize smoke TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_world LAYERS runtime SOURCES stress/rt_world.c
          LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2)
+tri_test(rt_suspend LAYERS runtime SOURCES stress/rt_suspend.c
+         LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2)
 tri_test(rt_births SOURCES stress/rt_births.c
          LABELS stress smoke TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_procs LAYERS runtime SOURCES stress/rt_procs.c
@@ -71,8 +73,22 @@ tri_test(rt_topology SOURCES unit/rt_topology.c
 tri_test(rt_fork LAYERS runtime SOURCES unit/rt_fork.c
          LABELS unit crash sanitize smoke TIMEOUT 180 PROCESSORS 2)
 
+tri_test(rt_marking LAYERS runtime
+         SOURCES unit/rt_marking.c support/collect.c support/marking.c
+         LABELS unit crash sanitize smoke TIMEOUT 120 PROCESSORS 2)
+tri_test(rt_million LAYERS runtime SOURCES stress/rt_million.c
+         LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2)
+if(TARGET rt_million)
+    tri_add_test(rt_million_long COMMAND rt_million LABELS stress long soak
+                 TIMEOUT 600 PROCESSORS 2 ENVIRONMENT TRI_MILLION=1000000)
+endif()
+tri_test(rt_spawn SOURCES stress/rt_spawn.c support/collect.c
+         LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2
+         ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
+
 # Two libraries that rt_roots loads and unloads under the collector.
-tri_test(rt_roots LAYERS runtime SOURCES stress/rt_roots.c
+tri_test(rt_roots LAYERS runtime
+         SOURCES stress/rt_roots.c support/marking.c
          LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2
          ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
 if(TARGET rt_roots)
@@ -146,4 +162,60 @@ if(TARGET tri_runtime AND NOT TRI_SANITIZE
     tri_broken_rewind(older nor_under_a_handler)
     tri_broken_rewind(elsewhere nor_under_one_over_another)
     tri_broken_rewind(returned nor_while_a_handler_returns)
+endif()
+
+# rt_broken_X: a test of the runtime over one that has a fault (TRI_BREAK_X in
+# FILE), in which it must fail as HOW and PATTERN say (support/expect-failure).
+function(tri_broken_runtime what)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "FILE;SOURCE;HOW;PATTERN" "TESTS")
+    string(TOUPPER "${what}" upper)
+    set(objects "")
+    foreach(layer IN ITEMS base trace alloc gc)
+        list(APPEND objects $<TARGET_OBJECTS:tri_${layer}>)
+    endforeach()
+    get_filename_component(name "${arg_FILE}" NAME)
+    string(REPLACE "." "[.]" name "${name}")
+    list(APPEND objects
+         $<FILTER:$<TARGET_OBJECTS:tri_runtime>,EXCLUDE,/${name}[.]o$>)
+    get_property(libraries GLOBAL PROPERTY tri_layer_libraries)
+    add_executable(rt_broken_${what} ${arg_SOURCE} support/test.c
+                   "${PROJECT_SOURCE_DIR}/${arg_FILE}" ${objects})
+    target_compile_definitions(rt_broken_${what} PRIVATE TRI_BREAK_${upper}=1)
+    target_link_libraries(rt_broken_${what} PRIVATE tri_flags ${libraries}
+                                                    ${CMAKE_DL_LIBS} m)
+    tri_add_test(rt_broken_${what}
+        COMMAND "${PROJECT_SOURCE_DIR}/tests/support/expect-failure"
+                ${arg_HOW} "${arg_PATTERN}" $<TARGET_FILE:rt_broken_${what}>
+                ${arg_TESTS}
+        LABELS stress TIMEOUT 150 PROCESSORS 2)
+endfunction()
+if(TARGET tri_runtime AND NOT TRI_SANITIZE)
+    tri_broken_runtime(errno FILE runtime/signal.c SOURCE stress/rt_suspend.c
+        HOW abort PATTERN "mine is 4 " TESTS a_stop_does_not_touch_errno)
+    tri_broken_runtime(mask FILE runtime/signal.c SOURCE stress/rt_suspend.c
+        HOW abort PATTERN "a handler (began|went on) in a stopped world"
+        TESTS handlers_of_the_program_stand_still_with_the_thread)
+    tri_broken_runtime(alternate FILE runtime/signal.c
+        SOURCE stress/rt_suspend.c HOW hang PATTERN "^"
+        TESTS a_goroutine_at_the_end_of_its_stack_is_stopped)
+    tri_broken_runtime(vectors FILE runtime/signal.c SOURCE unit/rt_scan.c
+        HOW abort PATTERN "value (9|1[0-2]) was not found"
+        TESTS a_running_goroutine_shows_its_wide_registers)
+    tri_broken_runtime(restart FILE runtime/signal.c SOURCE stress/rt_suspend.c
+        HOW abort PATTERN "reads ended with EINTR"
+        TESTS read_without_blocking_begin_is_stopped_and_goes_on)
+    tri_broken_runtime(blocked FILE runtime/suspend.c SOURCE stress/rt_suspend.c
+        HOW abort PATTERN "sleeps ended early"
+        TESTS a_blocked_thread_gets_no_signal)
+    tri_broken_runtime(honour FILE runtime/suspend.c SOURCE stress/rt_suspend.c
+        HOW hang PATTERN "^"
+        TESTS stops_without_time_between_them_are_each_answered)
+    # A program that breaks its own half of the rule (tricolor.h).
+    add_executable(rt_broken_tls stress/rt_tls.c support/test.c)
+    target_compile_definitions(rt_broken_tls PRIVATE TRI_BREAK_TLS=1)
+    target_link_libraries(rt_broken_tls PRIVATE tri_flags tricolor::tricolor m)
+    tri_add_test(rt_broken_tls
+        COMMAND "${PROJECT_SOURCE_DIR}/tests/support/expect-failure"
+                abort "tid_by_variable.. is" $<TARGET_FILE:rt_broken_tls>
+        LABELS stress TIMEOUT 150 PROCESSORS 2)
 endif()

@@ -34,6 +34,18 @@
  * runtime's handler may come on top.  A program whose handlers switch stacks
  * themselves is compiled with TRI_PROTECT_COUNTER.
  *
+ * That signal may come in any system call outside of tri_blocking_begin and
+ * tri_blocking_end.  Most go on by themselves (SA_RESTART: read, write, wait); those
+ * that signal(7) says are never restarted (nanosleep, poll, select, epoll_wait,
+ * sem_timedwait, sockets with a timeout) may return EINTR, so put them between the
+ * two, or call them again.  vfork and posix_spawn, in which no signal interrupts the
+ * parent until the child has called exec, belong there too, or every pause waits.
+ *
+ * Handlers of the program run on whatever stack they like, at any moment outside of
+ * the runtime's own handler, in a stopped world too if their thread stopped in a
+ * blocking call or at the end of a runtime call: so they load and store no heap
+ * pointer, and come back (no longjmp out of one).
+ *
  * A child of fork() may exec, exit (also by returning from the main goroutine),
  * and do what is safe in a signal handler; any call that needs the runtime's
  * threads panics there.
@@ -46,7 +58,8 @@
  * Libraries loaded into a namespace of their own (dlmopen) are not seen: register
  * their data with tri_root_add.  A goroutine's stack ends in 16 KiB that cannot be
  * touched; a function whose frame is larger may step over them unless the program
- * is compiled with -fstack-clash-protection.
+ * is compiled with -fstack-clash-protection.  Where they are, mlock and mlockall fail
+ * with ENOMEM.
  *
  * Objects are zeroed, never move, and are 8-byte aligned (16 where the size is
  * a multiple of 16 and the type holds no header; see tri_type_make).

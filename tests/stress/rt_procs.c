@@ -3,8 +3,10 @@
  * tests/stress/rt_procs.c: who gets a P: hogs are preempted in place, blocking
  * calls hand theirs over, tri_set_procs strands nobody.
  * To see it fail: let sysmon's look() skip TRI_P_RUNNING (the first test never
- * ends) or TRI_P_SYSCALL (the second), or let retire_locked leave the queue; read
- * tri_sched.p_count relaxed (PROC-3; under TSan).
+ * ends) or TRI_P_SYSCALL (the second), or let retire_locked leave the queue; let
+ * retake not look at how long a P was had (the one with short calls only); read
+ * tri_sched.p_count relaxed (PROC-3; under TSan); let tri_world_set_procs_if not ask
+ * again (FOLLOW-1); stop threads in the sanitizer's code (SIG-5; under TSan: it hangs).
  */
 #include <tricolor/tricolor.h>
 
@@ -129,6 +131,35 @@ TEST(blocked_reads_leave_their_p_to_others)
 }
 
 static void
+note_that_it_ran(void *ran)
+{
+    SET(*(volatile int *)ran, 1);
+}
+
+/* Met in another call at each look, and hardly ever out of one. */
+TEST(who_makes_short_calls_only_starves_nobody)
+{
+    enum {
+        CALL_NS = 5000
+    };
+    tri_set_procs(1);
+    for (int round = 0; round < 5; round++) {
+        static volatile int ran;
+        int64_t give_up = test_now_ns() + INT64_C(5000000000);
+        SET(ran, 0);
+        tri_go(note_that_it_ran, (void *)(uintptr_t)&ran);
+        while (GET(ran) == 0 && test_now_ns() < give_up) {
+            tri_blocking_begin();
+            int64_t end = test_now_ns() + CALL_NS;
+            while (test_now_ns() < end)
+                ;
+            tri_blocking_end();
+        }
+        EXPECT_F(GET(ran) != 0, "in round %d nobody else ran", round);
+    }
+}
+
+static void
 short_calls(void *arg)
 {
     (void)arg;
@@ -221,6 +252,19 @@ TEST(who_walks_the_ps_meets_whole_ones)
     SET(leave, 1);
     tri_waitgroup_wait(&group);
     tri_set_procs(2);
+}
+
+/* As if the program had said how many, after sysmon saw the machine change. */
+TEST(whose_word_was_taken_back_changes_nothing)
+{
+    TRI_ATOMIC(uint32_t) still = 0;
+    int before = tri_set_procs(3);
+    EXPECT_EQ(tri_world_set_procs_if(5, &still), 3);
+    EXPECT_EQ(tri_set_procs(0), 3);
+    tri_store(&still, 1);
+    EXPECT_EQ(tri_world_set_procs_if(5, &still), 3);
+    EXPECT_EQ(tri_set_procs(0), 5);
+    tri_set_procs(before);
 }
 
 TEST(changing_the_number_of_ps_strands_nobody)

@@ -6,7 +6,8 @@
  * To see it fail: read libraries' data in place (let image_of leave `headers`
  * 0: ROOT-6) or do not look at their headers (still_there returns true: ROOT-7);
  * list before begin_marking in tri_cycle_start (ROOT-5); leave out the shading
- * in tri_roots_add (ROOT-2), or do it in one section (ROOT-8); scan no thread's
+ * in tri_roots_add (ROOT-2), or do it in one section (ROOT-8); leave out the grace
+ * period in tri_roots_remove, or the phase in compact_locked (ROOT-3); scan no thread's
  * variables (leave out tri_thread_data_scan).
  */
 #include <tricolor/tricolor.h>
@@ -21,6 +22,7 @@
 #include "base/os.h"
 #include "gc/gc.h"
 #include "runtime/sched.h"
+#include "tests/support/marking.h"
 #include "tests/support/test.h"
 
 #define GET(variable) __atomic_load_n(&(variable), __ATOMIC_SEQ_CST)
@@ -276,71 +278,15 @@ TEST(libraries_come_and_go_while_the_heap_is_collected)
     tri_blocking_end();
 }
 
-/* ---- marking, as long as the test likes ------------------------------------------ */
+/* ---- while the collector marks ------------------------------------------------- */
 
-static volatile int lock_step; /* 1: held; 2: let go */
 static struct tri_waitgroup collected;
 
-static int
-hold_lock(struct dl_phdr_info *info, size_t size, void *arg)
-{
-    (void)info, (void)size, (void)arg;
-    SET(lock_step, 1);
-    while (GET(lock_step) == 1)
-        tri_os_sleep_ns(MS);
-    return 1;
-}
-
-static void *
-loader_thread(void *unused)
-{
-    (void)unused;
-    dl_iterate_phdr(hold_lock, NULL);
-    return NULL;
-}
-
 static void
-collect(void *unused)
+collect_for(void *group)
 {
-    (void)unused;
     tri_gc();
-    tri_waitgroup_done(&collected);
-}
-
-static bool
-is_marking(void)
-{
-    tri_enter();
-    bool is = tri_gc_phase() == TRI_GC_MARK;
-    tri_leave();
-    return is;
-}
-
-/* A cycle that cannot end: the list of static data waits for the loader's lock,
- * which the returned thread holds until end_marking. */
-static pthread_t
-begin_marking(void)
-{
-    pthread_t thread;
-    SET(lock_step, 0);
-    EXPECT_EQ(pthread_create(&thread, NULL, loader_thread, NULL), 0);
-    while (GET(lock_step) == 0)
-        tri_sleep(US);
-    tri_waitgroup_add(&collected, 1);
-    tri_go(collect, NULL);
-    while (!is_marking())
-        tri_sleep(US);
-    return thread;
-}
-
-static void
-end_marking(pthread_t thread)
-{
-    SET(lock_step, 2);
-    tri_waitgroup_wait(&collected);
-    tri_blocking_begin();
-    pthread_join(thread, NULL);
-    tri_blocking_end();
+    tri_waitgroup_done(group);
 }
 
 TEST(marking_waits_for_the_list_and_the_world_does_not)
@@ -467,7 +413,7 @@ fill_range(void **range)
 {
     struct item *item = make_item();
     tri_waitgroup_add(&collected, 1);
-    tri_go(collect, NULL);
+    tri_go(collect_for, &collected);
     for (int i = 0; i < 1000000 && !is_marking(); i++)
         tri_yield();
     range[512] = item; /* no root yet: a plain store */
@@ -504,13 +450,80 @@ TEST(a_range_goes_while_the_collector_marks)
     end_marking(thread);
 }
 
+static volatile int reading; /* 1: a marker is at it; 2: it is through */
+
+static void
+read_slowly(uintptr_t lo, uintptr_t hi, void *arg)
+{
+    (void)lo, (void)hi, (void)arg;
+    SET(reading, 1);
+    int64_t end = test_now_ns() + 30 * MS;
+    while (test_now_ns() < end)
+        ;
+    SET(reading, 2);
+}
+
+static void
+scan_last_piece(void *group)
+{
+    tri_enter();
+    (void)tri_host_root_scan(tri_host_root_count() - 1, read_slowly, NULL);
+    tri_leave();
+    tri_waitgroup_done(group);
+}
+
+/* What follows would be munmap. */
+TEST(a_range_does_not_go_under_who_reads_it)
+{
+    static void *range[64];
+    if (TRI_TSAN) {
+        test_skip("the number of pieces is asked for while the list is made");
+        return;
+    }
+    struct tri_waitgroup scanned = { 0 };
+    EXPECT_EQ(tri_root_add(range, sizeof(range)), 0);
+    pthread_t thread = begin_marking();
+    SET(reading, 0);
+    tri_waitgroup_add(&scanned, 1);
+    tri_go(scan_last_piece, &scanned);
+    while (GET(reading) == 0)
+        tri_yield();
+    EXPECT_EQ(tri_root_remove(range), 0);
+    EXPECT_EQ(GET(reading), 2);
+    tri_waitgroup_wait(&scanned);
+    end_marking(thread);
+}
+
+TEST(pieces_keep_their_numbers_while_the_collector_marks)
+{
+    static uintptr_t going[64];
+    static uintptr_t staying[64];
+    if (TRI_TSAN) {
+        test_skip("the number of pieces is asked for while the list is made");
+        return;
+    }
+    EXPECT_EQ(tri_root_add(going, sizeof(going)), 0);
+    EXPECT_EQ(tri_root_add(staying, sizeof(staying)), 0);
+    staying[7] = secret + 7;
+    pthread_t thread = begin_marking();
+    size_t pieces = tri_host_root_count();
+    EXPECT_EQ(tri_root_remove(going), 0);
+    EXPECT_EQ(tri_host_root_count(), pieces);
+    secrets_seen = 0;
+    EXPECT(tri_host_root_scan(pieces - 1, look, NULL) == sizeof(staying));
+    EXPECT_EQ(secrets_seen, 1);
+    end_marking(thread);
+    staying[7] = 0;
+    EXPECT_EQ(tri_root_remove(staying), 0);
+}
+
 /* Only the range knows the item when the cycle begins; then only a stack that
  * may have been scanned does (ROOT-10). */
 static __attribute__((noinline)) struct item *
 take_from_range(void **range, int round)
 {
     tri_waitgroup_add(&collected, 1);
-    tri_go(collect, NULL);
+    tri_go(collect_for, &collected);
     for (int i = 0; i < 1000000 && !is_marking(); i++)
         tri_yield();
     for (int i = 0; i < round % 16; i++)
@@ -581,13 +594,6 @@ forget_stack(void)
     volatile char below[16384];
     for (size_t i = 0; i < sizeof(below); i++)
         below[i] = 0;
-}
-
-static void
-collect_for(void *group)
-{
-    tri_gc();
-    tri_waitgroup_done(group);
 }
 
 static void *

@@ -30,13 +30,23 @@ static int64_t deadline_ns;
  * inlined, used between two switches. */
 static __thread int thread_tid;
 
+static inline __attribute__((always_inline)) int
+tid_at(int *tid)
+{
+    if (*tid == 0)
+        *tid = (int)syscall(SYS_gettid);
+    return *tid;
+}
+
+#ifdef TRI_BREAK_TLS /* rt_broken_tls: what a compiler may make of it, inlined */
+#    define tid_by_variable() tid_at(kept)
+#else
 static __attribute__((noinline)) int
 tid_by_variable(void)
 {
-    if (thread_tid == 0)
-        thread_tid = (int)syscall(SYS_gettid);
-    return thread_tid;
+    return tid_at(&thread_tid);
 }
+#endif
 
 static __attribute__((noinline)) int
 tid_by_kernel(void)
@@ -70,6 +80,10 @@ wander(void *arg)
     uint64_t turns = 0;
     uint64_t moved = 0;
     int before = tid_by_kernel();
+#ifdef TRI_BREAK_TLS
+    int *kept = &thread_tid;
+    __asm__("" : "+r"(kept)); /* this one computes it anew, others keep it */
+#endif
     struct node *node = NULL;
     while (turns % 256 != 0 || test_now_ns() < deadline_ns) {
         set_errno(mine);

@@ -4,7 +4,9 @@
  * C programs do, and nobody may run while it is stopped.
  * To see it fail: let the handler return without answering when it is not in a
  * section (a loop then runs on, and stops hang), let tri_critical_honour forget
- * the request (CRIT-3), or count the threads before `stopping` is set (STW-2).
+ * the request (CRIT-3), or let register_thread not look at `stopping` (STW-2; that
+ * threads are counted after it is set matters for a few instructions only, which
+ * tests/model/world.pml has).
  */
 #include <tricolor/tricolor.h>
 
@@ -296,6 +298,48 @@ TEST(threads_attach_and_detach_while_the_world_stops)
         pthread_join(thread[i], NULL);
     tri_blocking_end();
     EXPECT(GET(attached_turns) > 10);
+}
+
+static volatile int attach_step; /* 1: attach; 2: it is */
+
+static void *
+attach_when_told(void *unused)
+{
+    while (GET(attach_step) == 0)
+        ;
+    EXPECT_EQ(tri_thread_attach(), 0);
+    SET(attach_step, 2);
+    tri_thread_detach();
+    return unused;
+}
+
+static TRI_NO_SANITIZE unsigned
+registered(void)
+{
+    unsigned count = 0;
+    for (uint32_t i = 0; i < tri_m_count(); i++)
+        count += tri_load(&tri_m_at(i)->in_use) != 0;
+    return count;
+}
+
+TEST(nobody_registers_in_a_stopped_world)
+{
+    pthread_t thread;
+    SET(attach_step, 0);
+    EXPECT_EQ(pthread_create(&thread, NULL, attach_when_told, NULL), 0);
+    tri_host_stop_world(TRI_STOP_TEST);
+    unsigned before = registered();
+    SET(attach_step, 1);
+    int64_t until = test_now_ns() + 30 * 1000 * 1000;
+    while (test_now_ns() < until)
+        ;
+    EXPECT_EQ(registered(), before);
+    EXPECT_EQ(GET(attach_step), 1);
+    tri_host_start_world();
+    tri_blocking_begin();
+    pthread_join(thread, NULL);
+    tri_blocking_end();
+    EXPECT_EQ(GET(attach_step), 2);
 }
 
 /* ---- the ragged barrier -------------------------------------------------------- */

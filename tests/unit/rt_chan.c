@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/unit/rt_chan.c: channels against what Go says of them.
- * To see it fail: make a woken receiver ready before its element is copied, let
- * close forget the receivers, or take the shading out of clear_element
- * (CHAN-2; the last test, with TRI_DEBUG=clobberfree=1).
+ * To see it fail: make a woken receiver ready before its element is copied, or let
+ * close forget the receivers.  CHAN-2 is in rt_marking.
  */
 #include <setjmp.h>
 

@@ -3,15 +3,15 @@
  * tests/unit/rt_dump.c: what a dump of all goroutines says, on request, at SIGQUIT
  * and before a death; and goroutines with stacks of their own size.
  * To see it fail: let place_of (runtime/dump.c) take a goroutine in a blocking call
- * for a parked one, print in the handler of SIGQUIT itself (DUMP-2: it hangs now
- * and then), write while the
- * world is stopped (DUMP-3: it hangs), or leave free_sized out of tri_g_free
+ * for a parked one, call tri_dump_poll in the handler of SIGQUIT (DUMP-2), write
+ * while the world is stopped (DUMP-3: it hangs), or leave free_sized out of tri_g_free
  * (memory grows).
  */
 #include <tricolor/tricolor.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -225,6 +225,11 @@ quit_and_go_on(void *unused)
     (void)unused;
     for (int i = 0; i < 3; i++) {
         kill(getpid(), SIGQUIT);
+        tri_sleep(100000000);
+        /* Where its thread has what a stopper needs. */
+        tri_enter();
+        pthread_kill(pthread_self(), SIGQUIT);
+        tri_leave();
         tri_sleep(100000000);
     }
     return 0;

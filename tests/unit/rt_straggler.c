@@ -4,7 +4,7 @@
  * and the stop goes on when it lets it in.
  * To see it fail: let stop_all wait for ever at once, or leave
  * tri_straggler_given_up out of tri_m_stop_one; or let look_at ask for less, what is
- * blocked alone, or that no stop was answered (STRAG-3).
+ * blocked alone, or that no stop was answered (STRAG-3), or not look at the state.
  */
 #include <tricolor/tricolor.h>
 
@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/os.h"
@@ -97,6 +98,67 @@ TEST(a_thread_that_blocks_the_stop_signal_is_named)
 TEST(also_if_it_is_but_one_stack_that_cannot_be_had)
 {
     EXPECT_DEATH(in_runtime, &block_in_marking, "(\"deaf\") blocks SIGURG");
+}
+
+/* ---- out of reach ------------------------------------------------------------------ */
+
+static __attribute__((noinline)) void
+wait_for_child(void)
+{
+    pid_t child = vfork();
+    if (child == 0) {
+        tri_os_sleep_ns(DEAF_NS);
+        _exit(0);
+    }
+    EXPECT(waitpid(child, NULL, 0) == child);
+}
+
+static void *
+vforking_thread(void *unused)
+{
+    (void)unused;
+    pthread_setname_np(pthread_self(), "vforks");
+    EXPECT_EQ(tri_thread_attach(), 0);
+    SET(ready, 1);
+    wait_for_child();
+    SET(ready, 2);
+    tri_thread_detach();
+    return NULL;
+}
+
+static int
+collect_beside_vfork(void *unused)
+{
+    (void)unused;
+    pthread_t thread;
+    EXPECT_EQ(pthread_create(&thread, NULL, vforking_thread, NULL), 0);
+    while (GET(ready) == 0)
+        tri_yield();
+    tri_sleep(50000000);
+    while (GET(ready) != 2)
+        tri_gc();
+    tri_blocking_begin();
+    pthread_join(thread, NULL);
+    tri_blocking_end();
+    abort(); /* a child of EXPECT_DEATH ends so */
+}
+
+static void
+beside_vfork(void *unused)
+{
+    (void)unused;
+    struct tri_options options = { .procs = 2 };
+    tri_main(collect_beside_vfork, NULL, &options);
+}
+
+TEST(a_thread_that_waits_in_vfork_is_named)
+{
+    if (TRI_ASAN || TRI_TSAN) {
+        test_skip("the sanitizer makes it a fork");
+        return;
+    }
+    EXPECT_DEATH(beside_vfork, NULL,
+                 "(\"vforks\") is in a system call that no signal interrupts");
 }
 
 /* ---- who is only slow is not accused ------------------------------------------- */

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/stress/rt_suspend.c: what a stop leaves alone in the program it stops:
+ * errno, its own signal handlers, its system calls, a stack that is nearly full.
+ * The table in docs/design/stw.md says which trap each test stands for.
+ *
+ * To see it fail: rt_broken_* (tests/runtime.cmake) are this program over a
+ * runtime with one fault each, TRI_BREAK_* in runtime/signal.c and suspend.c.
+ */
+#include <tricolor/tricolor.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/compiler.h"
+#include "gc/host.h"
+#include "runtime/sched.h"
+#include "tests/support/test.h"
+
+#define GET(variable) __atomic_load_n(&(variable), __ATOMIC_SEQ_CST)
+#define SET(variable, value)                                                   \
+    __atomic_store_n(&(variable), value, __ATOMIC_SEQ_CST)
+
+static volatile int
+    ready; /* 1: it is where it wants to be; 2: stopped so once */
+static volatile int leave;
+static volatile int tid;
+
+/* Stops the world for `seconds`, again and again; `look` in each stop. */
+static int
+stop_for(double seconds, void (*look)(void))
+{
+    int stops = 0;
+    int64_t end = test_now_ns() + (int64_t)(seconds * 1e9);
+    while (test_now_ns() < end) {
+        tri_host_stop_world(TRI_STOP_TEST);
+        if (look != NULL)
+            look();
+        tri_host_start_world();
+        stops++;
+        if (stops % 4 == 0)
+            tri_sleep(50 * 1000);
+    }
+    return stops;
+}
+
+/* fn on an attached thread, while the world is stopped again and again. */
+static void
+stop_beside(void *(*fn)(void *), void (*look)(void))
+{
+    pthread_t thread;
+    SET(ready, 0);
+    SET(leave, 0);
+    EXPECT_EQ(pthread_create(&thread, NULL, fn, NULL), 0);
+    while (GET(ready) == 0)
+        tri_yield();
+    int stops = stop_for(test_seconds(0.5), look);
+    SET(leave, 1);
+    tri_blocking_begin();
+    pthread_join(thread, NULL);
+    tri_blocking_end();
+    EXPECT_F(stops > 20, "only %d stops", stops);
+}
+
+static void
+come_in(void)
+{
+    EXPECT_EQ(tri_thread_attach(), 0);
+    SET(tid, (int)gettid());
+    SET(ready, 1);
+}
+
+/* ---- errno --------------------------------------------------------------------- */
+
+static void *
+watch_errno(void *unused)
+{
+    come_in();
+    while (GET(leave) == 0) {
+        volatile int *mine = &errno;
+        *mine = 4321;
+        for (volatile int i = 0; i < 3000; i++)
+            ;
+        EXPECT_EQ(*mine, 4321);
+    }
+    tri_thread_detach();
+    return unused;
+}
+
+TEST(a_stop_does_not_touch_errno)
+{
+    stop_beside(watch_errno, NULL);
+}
+
+/* ---- the program's own handlers --------------------------------------------------- */
+
+static volatile uint64_t handled, handler_turns;
+
+static TRI_NO_SANITIZE void
+on_usr1(int number)
+{
+    (void)number;
+    handled++;
+    for (int i = 0; i < 20000; i++)
+        handler_turns++;
+}
+
+static void *
+spin(void *unused)
+{
+    come_in();
+    while (GET(leave) == 0)
+        ;
+    tri_thread_detach();
+    return unused;
+}
+
+static TRI_NO_SANITIZE void
+no_handler_moves(void)
+{
+    uint64_t calls = handled;
+    uint64_t turns = handler_turns;
+    int64_t end = test_now_ns() + 50000;
+    while (test_now_ns() < end)
+        ;
+    EXPECT_F(handled == calls, "a handler began in a stopped world");
+    EXPECT_F(handler_turns == turns, "a handler went on in a stopped world");
+}
+
+/* Nobody the runtime knows. */
+static void *
+pester(void *unused)
+{
+    while (GET(leave) == 0) {
+        if (GET(ready) != 0)
+            (void)tgkill(getpid(), tid, SIGUSR1);
+        nanosleep(&(struct timespec){ .tv_nsec = 20000 }, NULL);
+    }
+    return unused;
+}
+
+static void
+stop_with_pest(int flags)
+{
+    struct sigaction action = { .sa_handler = on_usr1, .sa_flags = flags };
+    EXPECT_EQ(sigaction(SIGUSR1, &action, NULL), 0);
+    pthread_t pest;
+    SET(ready, 0);
+    SET(leave, 0);
+    handled = 0;
+    EXPECT_EQ(pthread_create(&pest, NULL, pester, NULL), 0);
+    stop_beside(spin, no_handler_moves);
+    tri_blocking_begin();
+    pthread_join(pest, NULL);
+    tri_blocking_end();
+    EXPECT_F(handled > 20, "only %d signals of the program's", (int)handled);
+}
+
+TEST(handlers_of_the_program_stand_still_with_the_thread)
+{
+    if (TRI_TSAN) {
+        test_skip("the sanitizer runs handlers at the next call of libc's");
+        return;
+    }
+    stop_with_pest(SA_RESTART);
+    stop_with_pest(SA_RESTART | SA_ONSTACK);
+    stop_with_pest(SA_RESTART | SA_NODEFER);
+}
+
+/* ---- system calls ------------------------------------------------------------------ */
+
+static int ends[2];
+static volatile int interrupted, calls;
+
+static void *
+feed(void *unused)
+{
+    while (GET(leave) == 0) {
+        EXPECT_EQ(write(ends[1], "x", 1), 1);
+        nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
+    }
+    EXPECT_EQ(write(ends[1], "xx", 2), 2);
+    return unused;
+}
+
+static void *
+read_plainly(void *unused)
+{
+    char byte;
+    come_in();
+    while (GET(leave) == 0) {
+        if (read(ends[0], &byte, 1) < 0)
+            interrupted++;
+        calls++;
+    }
+    tri_thread_detach();
+    return unused;
+}
+
+TEST(read_without_blocking_begin_is_stopped_and_goes_on)
+{
+    pthread_t feeder;
+    interrupted = calls = 0;
+    EXPECT_EQ(pipe(ends), 0);
+    SET(leave, 0);
+    EXPECT_EQ(pthread_create(&feeder, NULL, feed, NULL), 0);
+    stop_beside(read_plainly, NULL);
+    tri_blocking_begin();
+    pthread_join(feeder, NULL);
+    tri_blocking_end();
+    EXPECT(calls > 10);
+    EXPECT_F(interrupted == 0, "%d reads ended with EINTR", interrupted);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void
+sleep_and_count(void)
+{
+    struct timespec time = { .tv_nsec = 20000000 };
+    if (nanosleep(&time, NULL) != 0) {
+        EXPECT_EQ(errno, EINTR);
+        interrupted++;
+    }
+    calls++;
+}
+
+static void *
+sleep_plainly(void *unused)
+{
+    come_in();
+    while (GET(leave) == 0)
+        sleep_and_count();
+    tri_thread_detach();
+    return unused;
+}
+
+/* The kernel restarts it after no handler (signal(7)): tricolor.h says so. */
+TEST(nanosleep_without_blocking_begin_may_end_early)
+{
+    interrupted = calls = 0;
+    stop_beside(sleep_plainly, NULL);
+    EXPECT_F(interrupted > 0,
+             "of %d sleeps none ended early: tricolor.h is "
+             "not true",
+             calls);
+}
+
+static void *
+sleep_blocked(void *unused)
+{
+    come_in();
+    while (GET(leave) == 0) {
+        tri_blocking_begin();
+        sleep_and_count();
+        tri_blocking_end();
+    }
+    tri_thread_detach();
+    return unused;
+}
+
+TEST(a_blocked_thread_gets_no_signal)
+{
+    interrupted = calls = 0;
+    stop_beside(sleep_blocked, NULL);
+    EXPECT(calls > 5);
+    /* One may be on its way when it blocks. */
+    EXPECT_F(interrupted <= calls / 4, "%d of %d sleeps ended early",
+             interrupted, calls);
+}
+
+/* ---- back to back ------------------------------------------------------------------- */
+
+static volatile uint64_t turns;
+
+static void *
+use_sections(void *unused)
+{
+    come_in();
+    while (GET(leave) == 0) {
+        tri_enter();
+        turns++;
+        tri_leave();
+    }
+    tri_thread_detach();
+    return unused;
+}
+
+static TRI_NO_SANITIZE void
+no_turn(void)
+{
+    uint64_t before = turns;
+    int64_t end = test_now_ns() + 5000;
+    while (test_now_ns() < end)
+        ;
+    EXPECT_F(turns == before, "a section began in a stopped world");
+}
+
+static void
+stop_back_to_back(void *(*fn)(void *))
+{
+    pthread_t thread;
+    SET(ready, 0);
+    SET(leave, 0);
+    EXPECT_EQ(pthread_create(&thread, NULL, fn, NULL), 0);
+    while (GET(ready) == 0)
+        tri_yield();
+    int64_t end = test_now_ns() + (int64_t)(test_seconds(0.5) * 1e9);
+    while (test_now_ns() < end) {
+        for (int i = 0; i < 100; i++) {
+            tri_host_stop_world(TRI_STOP_TEST);
+            no_turn();
+            tri_host_start_world();
+        }
+        tri_sleep(100000);
+    }
+    SET(leave, 1);
+    tri_blocking_begin();
+    pthread_join(thread, NULL);
+    tri_blocking_end();
+}
+
+/* A request may come before the thread has left the handler, and its signal then
+ * finds it answered. */
+TEST(stops_without_time_between_them_are_each_answered)
+{
+    stop_back_to_back(use_sections);
+    stop_back_to_back(spin);
+}
+
+/* ---- little stack -------------------------------------------------------------------- */
+
+enum {
+    LEFT_BYTES = 1500 /* less than a signal's frame with vector registers */
+};
+
+static struct tri_waitgroup group;
+
+static __attribute__((noinline)) uint64_t
+descend(uintptr_t lo)
+{
+    volatile uint64_t frame[8];
+    frame[0] = lo;
+    if ((uintptr_t)frame > lo + LEFT_BYTES)
+        return descend(lo) + frame[0];
+    SET(ready, 1);
+    while (GET(leave) == 0)
+        ;
+    return frame[0];
+}
+
+static void
+fill_stack(void *unused)
+{
+    (void)unused;
+    /* The guard is what lies below. */
+    (void)descend(tri_local_g()->stack.lo);
+    tri_waitgroup_done(&group);
+}
+
+TEST(a_goroutine_at_the_end_of_its_stack_is_stopped)
+{
+    if (TRI_ASAN || TRI_TSAN) {
+        test_skip("the sanitizer's frames are larger");
+        return;
+    }
+    SET(ready, 0);
+    SET(leave, 0);
+    tri_waitgroup_add(&group, 1);
+    tri_go(fill_stack, NULL);
+    while (GET(ready) == 0)
+        tri_yield();
+    EXPECT(stop_for(test_seconds(0.5) / 2, NULL) > 10);
+    SET(leave, 1);
+    tri_waitgroup_wait(&group);
+}
+
+int
+main(int argc, char **argv)
+{
+    test_begin(argc, argv);
+    struct tri_options options = { .procs = 3 };
+    return tri_main(test_run_all, NULL, &options);
+}
