@@ -65,7 +65,7 @@ if(TARGET gc_graph)
 endif()
 
 tri_test(gc_figures LAYERS runtime SOURCES unit/gc_figures.c
-         LABELS unit sanitize smoke TIMEOUT 180 PROCESSORS 2)
+         LABELS unit smoke TIMEOUT 180 PROCESSORS 2)
 # Goroutines, channels, threads from outside, blocking calls: all at once.
 tri_test(gc_mix SOURCES stress/mix.c LABELS stress sanitize
          TIMEOUT 180 PROCESSORS 2

@@ -49,7 +49,7 @@ tri_test(rt_retired_p SOURCES unit/rt_retired_p.c
 tri_test(rt_tls SOURCES stress/rt_tls.c LABELS stress sanitize smoke
          TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_straggler LAYERS runtime SOURCES unit/rt_straggler.c
-         LABELS unit crash sanitize smoke TIMEOUT 120 PROCESSORS 2)
+         LABELS unit crash sanitize TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_dump SOURCES unit/rt_dump.c
          LABELS unit crash sanitize smoke TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_poll LAYERS runtime SOURCES unit/rt_poll.c support/collect.c
@@ -69,7 +69,7 @@ tri_test(rt_poll_echo SOURCES stress/rt_poll_echo.c support/collect.c
          LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2
          ENVIRONMENT TRI_DEBUG=gcstress=200,clobberfree=1,schedfuzz=7)
 tri_test(rt_topology SOURCES unit/rt_topology.c
-         LABELS unit crash sanitize smoke TIMEOUT 120 PROCESSORS 2)
+         LABELS unit crash sanitize TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_fork LAYERS runtime SOURCES unit/rt_fork.c
          LABELS unit crash sanitize smoke TIMEOUT 180 PROCESSORS 2)
 
