@@ -21,6 +21,7 @@
 
 #include "base/os.h"
 #include "gc/gc.h"
+#include "runtime/images.h"
 #include "runtime/sched.h"
 #include "tests/support/marking.h"
 #include "tests/support/test.h"
@@ -463,6 +464,17 @@ read_slowly(uintptr_t lo, uintptr_t hi, void *arg)
     SET(reading, 2);
 }
 
+/* The list of images is begun, and held up by the loader's lock: the number of pieces
+ * stays as it is until end_marking. */
+static pthread_t
+begin_listing(void)
+{
+    pthread_t thread = begin_marking();
+    while (tri_images_piece_count() != 0)
+        tri_sleep(1000);
+    return thread;
+}
+
 static void
 scan_last_piece(void *group)
 {
@@ -482,7 +494,7 @@ TEST(a_range_does_not_go_under_who_reads_it)
     }
     struct tri_waitgroup scanned = { 0 };
     EXPECT_EQ(tri_root_add(range, sizeof(range)), 0);
-    pthread_t thread = begin_marking();
+    pthread_t thread = begin_listing();
     SET(reading, 0);
     tri_waitgroup_add(&scanned, 1);
     tri_go(scan_last_piece, &scanned);
@@ -505,7 +517,7 @@ TEST(pieces_keep_their_numbers_while_the_collector_marks)
     EXPECT_EQ(tri_root_add(going, sizeof(going)), 0);
     EXPECT_EQ(tri_root_add(staying, sizeof(staying)), 0);
     staying[7] = secret + 7;
-    pthread_t thread = begin_marking();
+    pthread_t thread = begin_listing();
     size_t pieces = tri_host_root_count();
     EXPECT_EQ(tri_root_remove(going), 0);
     EXPECT_EQ(tri_host_root_count(), pieces);
