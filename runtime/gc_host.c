@@ -207,8 +207,9 @@ tri_host_stack_scan(size_t i, scan_fn scan, void *arg)
     return true;
 }
 
-/* A goroutine's argument lies on its stack or in its struct, an element handed over in a channel
- * on its waiter's, and timers hold goroutines only: nothing else is ours. */
+/* A goroutine's argument lies on its stack or in its struct (G-5), an element handed
+ * over in a channel on its waiter's stack, and timers hold goroutines only: nothing
+ * else is ours. */
 void
 tri_host_scan_runtime(scan_fn scan, void *arg)
 {

@@ -13,8 +13,7 @@
  *     polls files that nobody polls;
  *   - calls the collector's tick; finds deadlocks; trims free stacks.
  *
- * Relaxed: the number of Ps changes in a stopped world, and so not beside us;
- * `calls` and `tick` are clocks, of which we only see whether they moved; what
+ * Relaxed: `calls` and `tick` are clocks, of which we only see whether they moved; what
  * belongs to a thread that we stopped came with its answer.
  *
  * It looks every 20 us while it finds something to do, and backs off to 10 ms, or

@@ -102,7 +102,7 @@ function(tri_broken_collector what)
     target_link_libraries(gc_broken_${what} PRIVATE tri_flags ${libraries}
                                                     ${CMAKE_DL_LIBS} m)
     tri_add_test(gc_broken_${what}
-        COMMAND "${PROJECT_SOURCE_DIR}/tests/support/expect-death"
+        COMMAND "${PROJECT_SOURCE_DIR}/tests/support/expect-failure" abort
                 "gccheckmark|freed or overwritten|found pointer to free"
                 $<TARGET_FILE:gc_broken_${what}> --seconds 60
         LABELS stress TIMEOUT 90 PROCESSORS 2

@@ -152,7 +152,7 @@ function(tri_broken_rewind what test)
         "$<FILTER:$<TARGET_OBJECTS:tri_runtime>,EXCLUDE,/rewind\\.c>")
     target_compile_definitions(${name} PRIVATE TRI_BREAK_${upper}=1)
     tri_add_test(${name}
-        COMMAND "${PROJECT_SOURCE_DIR}/tests/support/expect-death"
+        COMMAND "${PROJECT_SOURCE_DIR}/tests/support/expect-failure" abort
                 "was due" $<TARGET_FILE:${name}> --seconds 60 ${test}
         LABELS stress smoke TIMEOUT 180 PROCESSORS 2)
 endfunction()

@@ -22,22 +22,12 @@
 #include <unistd.h>
 
 #include "base/atomic.h"
-#include "base/sanitize.h"
 #include "tests/support/collect.h"
+#include "tests/support/fork.h"
 
 #define MS INT64_C(1000000)
 
 extern char **environ;
-
-#if TRI_ASAN
-/* The sanitizer's search for leaks at exit waits for the parent's threads. */
-const char *__asan_default_options(void);
-__attribute__((visibility("default"))) const char *
-__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
-#endif
 
 struct node {
     struct node *next;

@@ -17,19 +17,10 @@
 #include <unistd.h>
 
 #include "runtime/sched.h"
+#include "tests/support/fork.h"
 #include "tests/support/test.h"
 
 #define HANGS_SECONDS 20
-
-#if TRI_ASAN
-/* The sanitizer's search for leaks at exit waits for the parent's threads. */
-const char *__asan_default_options(void);
-__attribute__((visibility("default"))) const char *
-__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
-#endif
 
 struct node {
     struct node *next;
