@@ -329,9 +329,9 @@ TRI_API int tri_root_remove(void *start);
 
 /* Runs fn(arg) concurrently.  Go: go fn(arg). */
 TRI_API void tri_go(void (*fn)(void *), void *arg);
-/* The same on a stack of at least stack_bytes (1 GiB at most; without memory
- * for it the program ends).  For deep recursion: other stacks have what tri_options says,
- * and none grows.  Rounded up to a power of two; kept for the next of its size. */
+/* The same on a stack of at least stack_bytes (1 GiB at most; without memory for it
+ * the program ends).  For deep recursion: other stacks have what tri_options says, and
+ * none grows.  Rounded up to a power of two; kept for the next of its size. */
 TRI_API void tri_go_sized(void (*fn)(void *), void *arg, size_t stack_bytes);
 /* Lets others run.  Switches.  Go: Gosched. */
 TRI_API void tri_yield(void);
@@ -345,9 +345,10 @@ TRI_API uint64_t tri_goid(void);
 /* Stops here if a pause is wanted.  Never needed; makes pauses shorter. */
 TRI_API void tri_safepoint(void);
 /* Writes every goroutine's state, stack and origin, as they were at one moment, to
- * fd; 0 or -errno.  Those at the same place are one entry.  Frames are followed by frame pointers:
- * build with -fno-omit-frame-pointer to see the program's own.  SIGQUIT does the
- * same (TRI_DEBUG=sigquit).  Go: pprof's goroutine profile, debug=1. */
+ * fd; 0 or -errno.  Those at the same place are one entry.  Frames are followed by
+ * frame pointers: build with -fno-omit-frame-pointer to see the program's own.
+ * SIGQUIT does the same (TRI_DEBUG=sigquit).  Go: pprof's goroutine profile,
+ * debug=1. */
 TRI_API int tri_dump_goroutines(int fd);
 
 /*
