@@ -2,9 +2,12 @@
 /*
  * runtime/crash.c: what the runtime says when it dies: which goroutine was
  * running, and that a fault just below a goroutine's stack is an overflow, with
- * the way to mend it.  Every other fault goes to whoever handled it before us.
+ * the way to mend it; so is a signal whose frame found no room there, for which
+ * the kernel sends SIGSEGV without an address.  Every other fault goes to whoever
+ * handled it before us.
  */
 #include <signal.h>
+#include <sys/auxv.h>
 #include <ucontext.h>
 
 #include "base/check.h"
@@ -13,6 +16,7 @@
 #include "runtime/crash.h"
 #include "runtime/dump.h"
 #include "runtime/sched.h"
+#include "runtime/signal.h"
 
 static struct sigaction before_segv, before_bus;
 
@@ -32,10 +36,17 @@ say_where(void)
 }
 
 static bool
-is_overflow(struct tri_g *g, uintptr_t address)
+is_overflow(struct tri_g *g, const siginfo_t *info, const ucontext_t *uc)
 {
-    return g != NULL && g->bound == NULL
-        && address < g->stack.lo + TRI_OS_PAGE_BYTES
+    if (g == NULL || g->bound != NULL)
+        return false;
+    uintptr_t address = (uintptr_t)info->si_addr;
+    uintptr_t above = TRI_OS_PAGE_BYTES;
+    if (info->si_code == SI_KERNEL) {
+        address = tri_signal_sp(uc);
+        above += getauxval(AT_MINSIGSTKSZ); /* the largest frame */
+    }
+    return address < g->stack.lo + above
         && address >= g->stack.lo - TRI_STACK_GUARD_BYTES;
 }
 
@@ -43,7 +54,7 @@ static void
 on_fault(int number, siginfo_t *info, void *context)
 {
     struct tri_g *g = tri_local_g();
-    if (is_overflow(g, (uintptr_t)info->si_addr)) {
+    if (is_overflow(g, info, context)) {
         tri_enter(); /* nobody shall stop us on the way out */
         size_t bytes = g->stack.hi - g->stack.lo;
         tri_print("fatal error: stack overflow in goroutine %llu: its stack "

@@ -277,12 +277,6 @@ verifying(void)
 
 #if defined(__x86_64__)
 static uintptr_t
-context_sp(const ucontext_t *uc)
-{
-    return (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
-}
-
-static uintptr_t
 context_pc(const ucontext_t *uc)
 {
     return (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
@@ -323,12 +317,6 @@ scan_context(ucontext_t *uc, tri_scan_fn scan, void *arg)
 }
 #else
 static uintptr_t
-context_sp(const ucontext_t *uc)
-{
-    return (uintptr_t)uc->uc_mcontext.sp;
-}
-
-static uintptr_t
 context_pc(const ucontext_t *uc)
 {
     return (uintptr_t)uc->uc_mcontext.pc;
@@ -359,7 +347,7 @@ tri_signal_scan(struct tri_m *m, struct tri_g *g, tri_scan_fn scan, void *arg)
                    "SEQ-4: thread %d is stopped inside a sequence",
                    tri_load_relaxed(&m->tid)); /* a message */
         scan_context(m->uc, scan, arg);
-        return tri_stack_scan(g, context_sp(m->uc) - RED_ZONE, m->uc, scan,
+        return tri_stack_scan(g, tri_signal_sp(m->uc) - RED_ZONE, m->uc, scan,
                               arg);
     }
     uintptr_t regs = (uintptr_t)&m->regs;

@@ -40,7 +40,8 @@
 enum {
     MUTATORS = 2, /* one stores in the program, one in the library */
     ALIGN = 4096,
-    STACK_BYTES = 256 << 10
+    STACK_BYTES = 256 << 10,
+    MAX_HANDLERS = 6 /* at once: their frames must fit a goroutine's stack */
 };
 
 /* Aligned, so that a slot tells whose it is. */
@@ -264,21 +265,24 @@ TEST(a_store_is_not_done_half)
 static volatile int handler_turns;
 static volatile int pest_over;
 static volatile int second; /* signal that comes behind SIGUSR1; 0: none */
+static int handlers;        /* that run, one above another or not */
 
 /* So long that the stop often comes while it runs. */
 static TRI_NO_SANITIZE void
 on_pest(int unused)
 {
     (void)unused;
+    __atomic_add_fetch(&handlers, 1, __ATOMIC_SEQ_CST);
     for (volatile int i = 0; i < handler_turns; i++)
         ;
+    __atomic_sub_fetch(&handlers, 1, __ATOMIC_SEQ_CST);
 }
 
 static void *
 send_pests(void *unused)
 {
     while (GET(pest_over) == 0) {
-        for (int i = 0; i < MUTATORS; i++) {
+        for (int i = 0; i < MUTATORS && GET(handlers) < MAX_HANDLERS; i++) {
             int tid = GET(mutators[i].tid);
             if (tid != 0)
                 syscall(SYS_tgkill, getpid(), tid, SIGUSR1);

@@ -56,14 +56,45 @@ overflow(void *arg)
     deeper(0);
 }
 
+static void
+raise_again(int number)
+{
+    raise(number);
+}
+
+/* The kernel finds no room for the next frame. */
+static void
+overflow_with_signals(void *arg)
+{
+    (void)arg;
+    struct sigaction action = { .sa_handler = raise_again,
+                                .sa_flags = SA_NODEFER };
+    sigaction(SIGUSR1, &action, NULL);
+    raise(SIGUSR1);
+}
+
+static void
+go_and_wait(void (*fn)(void *))
+{
+    struct tri_waitgroup never = { 0 };
+    tri_waitgroup_add(&never, 1);
+    tri_go(fn, NULL);
+    tri_waitgroup_wait(&never);
+}
+
 static int
 start_overflow(void *unused)
 {
     (void)unused;
-    struct tri_waitgroup never = { 0 };
-    tri_waitgroup_add(&never, 1);
-    tri_go(overflow, NULL);
-    tri_waitgroup_wait(&never);
+    go_and_wait(overflow);
+    return 0;
+}
+
+static int
+start_overflow_with_signals(void *unused)
+{
+    (void)unused;
+    go_and_wait(overflow_with_signals);
     return 0;
 }
 
@@ -86,6 +117,8 @@ TEST(an_overflow_names_the_goroutine_and_the_cure)
     struct call call = { start_overflow };
     EXPECT_DEATH(overflow_in_child, &call, "stack overflow in goroutine");
     EXPECT_DEATH(overflow_in_child, &call, "TRI_STACK=256KiB");
+    struct call by_signals = { start_overflow_with_signals };
+    EXPECT_DEATH(overflow_in_child, &by_signals, "stack overflow in goroutine");
 }
 
 /* ---- deadlock --------------------------------------------------------------- */
