@@ -265,29 +265,43 @@ TEST(a_store_is_not_done_half)
 static volatile int handler_turns;
 static volatile int pest_over;
 static volatile int second; /* signal that comes behind SIGUSR1; 0: none */
-static int handlers;        /* that run, one above another or not */
+static int64_t sent, begun, ended;
 
 /* So long that the stop often comes while it runs. */
 static TRI_NO_SANITIZE void
 on_pest(int unused)
 {
     (void)unused;
-    __atomic_add_fetch(&handlers, 1, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(&begun, 1, __ATOMIC_SEQ_CST);
     for (volatile int i = 0; i < handler_turns; i++)
         ;
-    __atomic_sub_fetch(&handlers, 1, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(&ended, 1, __ATOMIC_SEQ_CST);
+}
+
+/* The next one waits until the last has begun: a thread that finds a stop and a
+ * signal waiting each time it goes on stacks up frames without one step between. */
+static bool
+may_send(void)
+{
+    return GET(begun) >= sent && sent - GET(ended) < MAX_HANDLERS;
+}
+
+static void
+send_to(int tid, int number)
+{
+    if (tid != 0 && number != 0
+        && syscall(SYS_tgkill, getpid(), tid, number) == 0)
+        sent++;
 }
 
 static void *
 send_pests(void *unused)
 {
     while (GET(pest_over) == 0) {
-        for (int i = 0; i < MUTATORS && GET(handlers) < MAX_HANDLERS; i++) {
+        for (int i = 0; i < MUTATORS && may_send(); i++) {
             int tid = GET(mutators[i].tid);
-            if (tid != 0)
-                syscall(SYS_tgkill, getpid(), tid, SIGUSR1);
-            if (tid != 0 && second != 0)
-                syscall(SYS_tgkill, getpid(), tid, second);
+            send_to(tid, SIGUSR1);
+            send_to(tid, second);
         }
         usleep(50);
     }
@@ -308,6 +322,8 @@ run_under_pests(enum flow flow)
 {
     pthread_t pest;
     SET(pest_over, 0);
+    sent = GET(ended); /* some were lost with their thread */
+    SET(begun, sent);
     EXPECT_EQ(pthread_create(&pest, NULL, send_pests, NULL), 0);
     run_mutators(flow, true);
     SET(pest_over, 1);
