@@ -1,10 +1,45 @@
 # SPDX-License-Identifier: MIT
 """bench/report_go.py: the table and the page of bench/compare-go."""
 import math
+import re
 from statistics import median
 
 PAUSES = "/gc/pauses:seconds"
 BIG = ("binary_trees", "gcbench", "goroutine/parked")  # whose memory is worth a column
+
+# What the ratio shall be at most, by case; a case without one is only told.
+GOALS = [(re.compile(pattern + "$"), bound) for pattern, bound in (
+    (r"alloc/(typed|noscan)/(8|16|32|64|256|512|1024|32768)(/.*)?", 0.6),
+    (r"alloc/noscan/1048576", 0.9),
+    (r"binary_trees/.*[0-9]", 0.4),
+    (r"binary_trees/.*, peak RSS|gcbench, peak RSS", 1.0),
+    (r"gcbench", 0.45),
+    (r"cleanup/add_stop(/.*)?", 0.25),
+    (r"cleanup/add_stop_crowded", 0.02),
+    (r"cleanup/add_fresh", 0.3),
+    (r"cleanup/run_1M", 0.6),
+    (r"goroutine/create_exit/.*", 0.6),
+    (r"goroutine/yield/.*|chan/ping_pong/.*", 0.4),
+    (r"select/cases:4/.*", 0.7),
+    (r"goroutine/parked_1M, collection", 0.6),
+    (r"goroutine/parked_1M, second_each", 1.0),
+    (r"pause/.*_p50", 1.0),
+    (r"pause/.*_(p999|max)", 0.5),
+)]
+
+
+def goal_of(case):
+    """The bound on the case's ratio, or None."""
+    return next((bound for pattern, bound in GOALS if pattern.match(case)),
+                None)
+
+
+def judged(case, values):
+    """For the column: "0.40, met" by the median of the ratios."""
+    goal = goal_of(case)
+    if goal is None or not values:
+        return ""
+    return f"{goal:.2f}, " + ("met" if median(values) <= goal else "MISSED")
 
 
 def histogram_max(histogram):
@@ -48,18 +83,19 @@ def _figure(runs):
 
 
 def rows(result):
-    """(case, Tricolor, Go, ratio, range) as text, one for each case."""
+    """(case, Tricolor, Go, ratio, range, goal) as text, one for each case."""
     made = []
     for case, row in result["cases"].items():
         if row["failed"]:
             side, why = next(iter(row["failed"].items()))
             made.append((case, *("failed: " + why if side == s else
                                  (_figure(row[s]) if row[s] else "")
-                                 for s in ("tricolor", "go")), "", ""))
+                                 for s in ("tricolor", "go")), "", "", ""))
             continue
         values = ratios(row["tricolor"], row["go"])
         made.append((case, _figure(row["tricolor"]), _figure(row["go"]),
-                     f"{median(values):.2f}", spread(values)))
+                     f"{median(values):.2f}", spread(values),
+                     judged(case, values)))
     return made
 
 
@@ -69,10 +105,12 @@ def memory_rows(result):
         if not case.startswith(BIG) or "," in case or row["failed"]:
             continue
         values = ratios(row["tricolor"], row["go"], "rss_bytes")
-        made.append((f"{case}, peak RSS",
+        name = f"{case}, peak RSS"
+        made.append((name,
                      *(human_bytes(median(r["rss_bytes"] for r in row[s]))
                        for s in ("tricolor", "go")),
-                     f"{median(values):.2f}", spread(values)))
+                     f"{median(values):.2f}", spread(values),
+                     judged(name, values)))
     return made
 
 
@@ -94,7 +132,7 @@ def index_rows(result):
                  for s in ("tricolor", "go"))
         made.append((f"index, {name}", *cells,
                      f"{median(values):.2f}" if values else "",
-                     spread(values)))
+                     spread(values), ""))
     return made
 
 
@@ -107,13 +145,13 @@ def all_rows(result):
     return rows(result) + memory_rows(result) + index_rows(result)
 
 
-HEAD = ("case", "Tricolor", "Go", "Tricolor / Go", "range")
+HEAD = ("case", "Tricolor", "Go", "Tricolor / Go", "range", "goal")
 
 
 def table(result):
     """For a terminal."""
     lines = [HEAD, *all_rows(result)]
-    widths = [min(44, max(len(line[i]) for line in lines)) for i in range(5)]
+    widths = [min(44, max(len(line[i]) for line in lines)) for i in range(len(HEAD))]
     text = "\n".join("  ".join(cell.ljust(width) if i == 0
                                else cell.rjust(width)
                                for i, (cell, width)
@@ -125,7 +163,7 @@ def table(result):
 
 
 def markdown_table(made):
-    lines = ["| " + " | ".join(HEAD) + " |", "|---|---:|---:|---:|---:|"]
+    lines = ["| " + " | ".join(HEAD) + " |", "|---" + "|---:" * (len(HEAD) - 1) + "|"]
     lines += ["| " + " | ".join(c.replace("|", "\\|") for c in row) + " |"
               for row in made]
     return "\n".join(lines)
@@ -147,7 +185,17 @@ def _summary(result):
     return (f"Of {len(result['cases'])} cases Tricolor is faster than Go in "
             f"{faster} and slower in {slower}, in every pair; in {undecided} "
             "the pairs do not agree" + (f"; {failed} failed." if failed
-                                        else "."))
+                                        else ".")
+            + _goals(result))
+
+
+def _goals(result):
+    with_goal = [row for row in rows(result) + memory_rows(result) if row[5]]
+    if not with_goal:
+        return ""
+    missed = [f"`{row[0]}`" for row in with_goal if row[5].endswith("MISSED")]
+    return (f" Of {len(with_goal)} goals {len(with_goal) - len(missed)} are met"
+            + (", and not: " + ", ".join(missed) if missed else "") + ".")
 
 
 PAGE = """\
@@ -160,7 +208,8 @@ PAGE = """\
 Time of one pass: median over the pairs, the least in parentheses (for the
 longest pause: the greatest). The ratio is the median of the pairs' ratios, the
 range all of them: below 1 Tricolor is faster, and where the range holds 1
-nothing was shown. What each case does is told in `bench/cases/`; the same in Go
+nothing was shown. The goal is what the design asks of the ratio, judged by its
+median. What each case does is told in `bench/cases/`; the same in Go
 is in `bench/peers/go/`.
 
 {table}

@@ -58,7 +58,7 @@ def test_arithmetic():
 def test_page():
     rows = {row[0]: row for row in report_go.rows(result())}
     assert rows["fast"][1:] == ("2.00 ns (1.00 ns)", "4.00 ns (2.00 ns)",
-                                "0.50", "0.25 – 0.50")
+                                "0.50", "0.25 – 0.50", "")
     assert rows["slow"][3] == "2.50", rows["slow"]
     assert rows["broken"][1] == "failed: status -11: a | b"
     page = report_go.page(result())
@@ -66,6 +66,19 @@ def test_page():
     assert "in 1 the pairs do not agree; 1 failed" in page, page
     assert "a \\| b" in page and "4 GiB" in page and "others were" in page
     assert report_go.failures(result()) == ["broken"]
+
+
+def test_goals():
+    made = result()
+    made["cases"] = {"goroutine/yield/procs:1": made["cases"]["fast"],
+                     "select/cases:4/wait": made["cases"]["fast"],
+                     "gc/empty": made["cases"]["slow"]}
+    goals = {row[0]: row[5] for row in report_go.rows(made)}
+    assert goals == {"goroutine/yield/procs:1": "0.40, MISSED",
+                     "select/cases:4/wait": "0.70, met", "gc/empty": ""}, goals
+    page = report_go.page(made)
+    assert ("Of 2 goals 1 are met, and not: `goroutine/yield/procs:1`."
+            in page), page
 
 
 def test_command(compare):
@@ -89,6 +102,7 @@ def main(program):
     compare = load_compare_go()
     test_arithmetic()
     test_page()
+    test_goals()
     test_command(compare)
     test_same_cases(compare, Path(program))
 
