@@ -40,8 +40,10 @@ bool tri_machine_affinity(unsigned long *mask);
 
 /* ---- follow.c ---- */
 
-/* Once, with what tri_machine_glance said at the start. */
-void tri_follow_init(struct tri_machine now);
+/* Once each: what tri_machine_glance says before sysmon runs (FOLLOW-2), and the
+ * goroutine that changes the number of Ps. */
+void tri_follow_note(struct tri_machine now);
+void tri_follow_start(void);
 /* The program says how many Ps there are: no longer for us to change. */
 void tri_follow_no_more(void);
 /* sysmon, in no section. */

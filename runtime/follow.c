@@ -10,6 +10,9 @@
  *             tri_options.procs, tri_set_procs) meant it; otherwise a program's
  *             own choice is undone behind its back.  TRI_BIND's places follow
  *             nevertheless (BIND-2).
+ *   FOLLOW-2  What was there at the start is noted before sysmon is born, and is
+ *             sysmon's from then on; otherwise it compares with nothing, and moves
+ *             threads that stand where they should.
  */
 #include "base/option.h"
 #include "runtime/bind.h"
@@ -45,10 +48,15 @@ change_procs(void *unused)
 }
 
 void
-tri_follow_init(struct tri_machine now)
+tri_follow_note(struct tri_machine now)
 {
     follow.seen = now;
     follow.which = now.which;
+}
+
+void
+tri_follow_start(void)
+{
     if (tri_config.procs > 0 || tri_debug.followcpus == 0)
         return;
     tri_store(&follow.on, 1);

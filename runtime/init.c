@@ -72,12 +72,13 @@ start(const struct tri_options *opt, bool is_main)
     tri_signal_init();
     tri_crash_init();
     tri_fork_init();
+    tri_follow_note(tri_machine_glance()); /* FOLLOW-2 */
     status = tri_m_start_helpers();
     if (status != 0)
         return status;
     tri_store(&tri_sched.started, 1);
     tri_gc_start_background();
-    tri_follow_init(tri_machine_glance());
+    tri_follow_start();
     return 0;
 }
 
