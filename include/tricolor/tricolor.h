@@ -509,15 +509,17 @@ TRI_INLINE_API void tri_rwmutex_runlock(struct tri_rwmutex *mutex);
 TRI_API void tri_rwmutex_rlock_slow(struct tri_rwmutex *mutex);
 TRI_API void tri_rwmutex_runlock_slow(struct tri_rwmutex *mutex,
                                       uint64_t before);
-#define TRI_RWMUTEX_WRITER (UINT64_C(1) << 32) /* above the readers' count */
+/* The readers' count is below; above is what concerns nobody but writers. */
+#define TRI_RWMUTEX_WRITER (UINT64_C(1) << 32)
 
 TRI_INLINE_API void
 tri_rwmutex_rlock(struct tri_rwmutex *mutex)
 {
     /* Acquire pairs with the release of the writer who unlocks. */
     if (TRI_UNLIKELY(tri_local_g() == NULL
-                     || __atomic_fetch_add(&mutex->word, 1, __ATOMIC_ACQUIRE)
-                            >= TRI_RWMUTEX_WRITER))
+                     || (__atomic_fetch_add(&mutex->word, 1, __ATOMIC_ACQUIRE)
+                         & TRI_RWMUTEX_WRITER)
+                            != 0))
         tri_rwmutex_rlock_slow(mutex);
 }
 
@@ -527,7 +529,8 @@ tri_rwmutex_runlock(struct tri_rwmutex *mutex)
     /* Release pairs with the acquire of the writer who locks. */
     uint64_t before = __atomic_fetch_sub(&mutex->word, 1, __ATOMIC_RELEASE);
     /* A writer waits, or nobody reads. */
-    if (TRI_UNLIKELY(before - 1 >= TRI_RWMUTEX_WRITER - 1))
+    if (TRI_UNLIKELY((before & TRI_RWMUTEX_WRITER) != 0
+                     || (uint32_t)before == 0))
         tri_rwmutex_runlock_slow(mutex, before);
 }
 
