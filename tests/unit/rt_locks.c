@@ -4,8 +4,10 @@
  * Those named after a test of Go's are ported from it.
  * To see it fail, in runtime/: let tri_rwmutex_rlock_slow return at once, or
  * tri_rwmutex_rlock (tricolor.h) take whatever is above the readers' count for a
- * writer (RW-1; the second hangs), wait for one reader less (RW-2), forget `admitted` (RW-3, with schedfuzz: hangs) or QUEUED
- * (RW-4: hangs); stand in tri_cond_wait's queue after the unlock (COND-1) or make
+ * writer (RW-1; the second hangs), wait for one reader less (RW-2), forget `admitted`
+ * (RW-3, with schedfuzz: hangs) or QUEUED (RW-4: hangs), count in
+ * tri_rwmutex_rlock_checked before the caller is checked, or subtract in
+ * tri_rwmutex_runlock_slow first and look then (RW-5, the latter mostly); stand in tri_cond_wait's queue after the unlock (COND-1) or make
  * ready whoever tell() finds (COND-2, with schedfuzz: "made ready in state"); let
  * take() not look at WAITERS (SEM-1), or acquire_slow not set it (SEM-2: hangs);
  * set `done` before fn is called (ONCE-1).
@@ -582,6 +584,15 @@ TEST(misuse_is_refused_and_changes_nothing)
     tri_rwmutex_unlock(&rw);
     tri_waitgroup_wait(&group);
     EXPECT_EQ(rw.word, 0);
+    tri_rwmutex_rlock(&rw);
+    tri_waitgroup_add(&group, 1);
+    tri_go(write_and_note, NULL);
+    await_queue(&rw, &rw.next_writer, 1);
+    EXPECT_REFUSAL(tri_rwmutex_unlock(&rw), "not locked for writing");
+    EXPECT_EQ(order_count, 1);
+    tri_rwmutex_runlock(&rw);
+    tri_waitgroup_wait(&group);
+    EXPECT_EQ(rw.word, 0);
 
     EXPECT_REFUSAL(tri_cond_wait(&cond, &mutex), "lock it before");
     EXPECT(cond.waiters == NULL);
@@ -590,6 +601,57 @@ TEST(misuse_is_refused_and_changes_nothing)
     EXPECT_EQ(sem.units, 10);
     once = (struct tri_once){ 0 };
     EXPECT_REFUSAL(tri_once_do(&once, NULL, NULL), "the function is NULL");
+}
+
+static void
+read_in_a_blocking_section(void)
+{
+    static uint64_t word;
+    word = rw.word;
+    tri_blocking_begin();
+    EXPECT_REFUSAL(tri_rwmutex_rlock(&rw), "tri_blocking_end");
+    EXPECT_REFUSAL(tri_rwmutex_tryrlock(&rw), "tri_blocking_end");
+    tri_blocking_end();
+    EXPECT_EQ(rw.word, word);
+}
+
+TEST(who_may_not_read_is_not_counted)
+{
+    read_in_a_blocking_section();
+    tri_rwmutex_lock(&rw);
+    read_in_a_blocking_section();
+    tri_rwmutex_unlock(&rw);
+    hammer(2, 2, 2, 10); /* nobody waits for the one who was refused */
+}
+
+static int tries;
+
+static void
+try_to_read(void *unused)
+{
+    (void)unused;
+    while (__atomic_load_n(&stop, __ATOMIC_SEQ_CST) == 0) {
+        EXPECT(!tri_rwmutex_tryrlock(&rw));
+        __atomic_add_fetch(&tries, 1, __ATOMIC_RELAXED);
+    }
+    tri_waitgroup_done(&group);
+}
+
+TEST(an_unlock_that_is_refused_lets_nobody_in)
+{
+    int procs = tri_set_procs(2);
+    stop = tries = 0;
+    tri_rwmutex_lock(&rw);
+    tri_waitgroup_add(&group, 1);
+    tri_go(try_to_read, NULL);
+    while (__atomic_load_n(&tries, __ATOMIC_RELAXED) == 0)
+        tri_yield();
+    for (int i = 0; i < 20000; i++)
+        EXPECT_REFUSAL(tri_rwmutex_runlock(&rw), "not locked for reading");
+    __atomic_store_n(&stop, 1, __ATOMIC_SEQ_CST);
+    tri_waitgroup_wait(&group);
+    tri_rwmutex_unlock(&rw);
+    tri_set_procs(procs);
 }
 
 int
