@@ -7,10 +7,11 @@
  * writer (RW-1; the second hangs), wait for one reader less (RW-2), forget `admitted`
  * (RW-3, with schedfuzz: hangs) or QUEUED (RW-4: hangs), count in
  * tri_rwmutex_rlock_checked before the caller is checked, or subtract in
- * tri_rwmutex_runlock_slow first and look then (RW-5, the latter mostly); stand in tri_cond_wait's queue after the unlock (COND-1) or make
- * ready whoever tell() finds (COND-2, with schedfuzz: "made ready in state"); let
- * take() not look at WAITERS (SEM-1), or acquire_slow not set it (SEM-2: hangs);
- * set `done` before fn is called (ONCE-1).
+ * tri_rwmutex_runlock_slow first and look then (RW-5, the latter mostly); stand in
+ * tri_cond_wait's queue after the unlock (COND-1) or make ready whoever tell() finds
+ * (COND-2, with schedfuzz: "made ready in state"); let take() not look at WAITERS
+ * (SEM-1), or acquire_slow not set it (SEM-2: hangs); set `done` before fn is called
+ * (ONCE-1).
  */
 #include <tricolor/tricolor.h>
 
