@@ -474,6 +474,11 @@ TRI_API void tri_mutex_lock(struct tri_mutex *mutex);
 TRI_API bool tri_mutex_trylock(struct tri_mutex *mutex);
 TRI_API void tri_mutex_unlock(struct tri_mutex *mutex);
 
+/*
+ * Waits until the count is 0.  A group that was waited for is used again when all
+ * who waited have returned: to add while they are being woken panics, where it is
+ * seen.  Go: sync.WaitGroup.
+ */
 struct tri_waitgroup {
     int64_t count;
     uint32_t lock;
