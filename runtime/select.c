@@ -48,6 +48,7 @@ struct call {
 /* What one look at all channels, without their locks, saw. */
 struct look {
     uint32_t ready;
+    uint32_t ops; /* of all, by or: more than TRI_SELECT_SEND if one is wrong */
     size_t last;  /* the last that was */
     uint64_t sum; /* grows if a channel changes, since each one's word does */
 };
@@ -68,6 +69,7 @@ look_at(const struct tri_select_case *cases, size_t count)
             continue;
         uint64_t looks = tri_chan_looks(cases[i].chan);
         look.sum += looks;
+        look.ops |= (uint32_t)cases[i].op;
         if (looks_ready(&cases[i], looks)) {
             look.ready++;
             look.last = i;
@@ -128,6 +130,17 @@ check_case(const struct tri_select_case *cases, size_t i)
         tri_panic("tri_select: case %zu has the operation %d; set it to "
                   "TRI_SELECT_RECV or TRI_SELECT_SEND",
                   i, (int)one->op);
+}
+
+/* Whether the wrong one is ready or not. */
+static void
+check_ops(const struct tri_select_case *cases, size_t count,
+          const struct look *look)
+{
+    if (TRI_UNLIKELY(look->ops > TRI_SELECT_SEND))
+        for (size_t i = 0; i < count; i++)
+            if (cases[i].chan != NULL)
+                check_case(cases, i);
 }
 
 /* With the channel's lock held.  *partner is to be made ready without (CHAN-5). */
@@ -379,6 +392,7 @@ tri_select(struct tri_select_case *cases, size_t count)
     check_call(count, "tri_select");
     struct look look;
     size_t i = draw(cases, count, &look);
+    check_ops(cases, count, &look);
     if (i != count && do_alone(cases, i))
         return i;
     return select_slow(cases, count);
@@ -390,6 +404,7 @@ tri_try_select(struct tri_select_case *cases, size_t count)
     check_call(count, "tri_try_select");
     struct look look;
     size_t i = draw(cases, count, &look);
+    check_ops(cases, count, &look);
     if (i == count) { /* SELECT-4 */
         tri_schedpoint();
         if (look_at(cases, count).sum == look.sum)

@@ -14,6 +14,10 @@
  *   WG-1     Count and number of waiters are one word, and who brings the
  *            count to 0 with nobody waiting does not touch the group again;
  *            otherwise a group on its waiter's stack is used after its end.
+ *   WG-2     Nobody adds to a count of 0 while some wait still, which is from the
+ *            last done until wake_all has the lock; otherwise who waits for the
+ *            new count is woken with the old one's.  It is the caller's to see to
+ *            (Go's too), and refused where it happens.
  */
 #include "base/check.h"
 #include "base/os.h"
@@ -166,6 +170,15 @@ wake_all(struct tri_waitgroup *group)
     tri_waiters_ready(first);
 }
 
+/* Before a refusal.  Who came meanwhile and waits for our count is woken. */
+static void
+take_back(struct tri_waitgroup *group, int64_t change)
+{
+    int64_t state = tri_sub(state_of(group), change) - change;
+    if (state > 0 && state < ONE_COUNT)
+        wake_all(group);
+}
+
 TRI_API void
 tri_waitgroup_add(struct tri_waitgroup *group, int64_t delta)
 {
@@ -175,11 +188,20 @@ tri_waitgroup_add(struct tri_waitgroup *group, int64_t delta)
                   "below 2^31",
                   (long long)delta);
     int64_t change = delta * ONE_COUNT;
-    int64_t state = tri_add(state_of(group), change) + change;
-    if (state < 0)
+    int64_t before = tri_add(state_of(group), change);
+    int64_t state = before + change;
+    if (TRI_UNLIKELY(state < 0)) {
+        take_back(group, change);
         tri_panic("tri_waitgroup_add: the count of the group at %p falls "
                   "below 0; add before the goroutine starts, done once in it",
                   (void *)group);
+    }
+    if (TRI_UNLIKELY(before > 0 && before < ONE_COUNT && delta > 0)) {
+        take_back(group, change); /* WG-2 */
+        tri_panic("tri_waitgroup_add: those who waited for the group at %p "
+                  "are just being woken; add when their waits have returned",
+                  (void *)group);
+    }
     if (state < ONE_COUNT && state != 0)
         wake_all(group);
 }

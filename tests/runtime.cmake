@@ -6,8 +6,8 @@ tri_test(rt_chan SOURCES unit/rt_chan.c LABELS unit sanitize smoke
          TIMEOUT 120 PROCESSORS 2 ENVIRONMENT TRI_DEBUG=clobberfree=1)
 tri_test(rt_sync SOURCES unit/rt_sync.c LABELS unit sanitize smoke
          TIMEOUT 120 PROCESSORS 2)
-tri_test(rt_locks SOURCES unit/rt_locks.c LABELS unit sanitize smoke
-         TIMEOUT 120 PROCESSORS 2)
+tri_test(rt_locks LAYERS runtime SOURCES unit/rt_locks.c
+         LABELS unit sanitize smoke TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_select SOURCES unit/rt_select.c LABELS unit sanitize smoke
          TIMEOUT 120 PROCESSORS 2 ENVIRONMENT TRI_DEBUG=clobberfree=1)
 tri_test(rt_select_storm SOURCES stress/rt_select_storm.c

@@ -474,6 +474,11 @@ TRI_API void tri_mutex_lock(struct tri_mutex *mutex);
 TRI_API bool tri_mutex_trylock(struct tri_mutex *mutex);
 TRI_API void tri_mutex_unlock(struct tri_mutex *mutex);
 
+/*
+ * Waits until the count is 0.  A group that was waited for is used again when all
+ * who waited have returned: to add while they are being woken panics, where it is
+ * seen.  Go: sync.WaitGroup.
+ */
 struct tri_waitgroup {
     int64_t count;
     uint32_t lock;
@@ -505,30 +510,42 @@ TRI_INLINE_API void tri_rwmutex_rlock(struct tri_rwmutex *mutex);
 TRI_API bool tri_rwmutex_tryrlock(struct tri_rwmutex *mutex);
 TRI_INLINE_API void tri_rwmutex_runlock(struct tri_rwmutex *mutex);
 
-/* Somebody is in the way, or the call is a mistake. */
+/* Perhaps the caller may not.  Counted, and a writer is in the way.  A writer waits,
+ * or nobody reads. */
+TRI_API void tri_rwmutex_rlock_checked(struct tri_rwmutex *mutex);
 TRI_API void tri_rwmutex_rlock_slow(struct tri_rwmutex *mutex);
-TRI_API void tri_rwmutex_runlock_slow(struct tri_rwmutex *mutex,
-                                      uint64_t before);
-#define TRI_RWMUTEX_WRITER (UINT64_C(1) << 32) /* above the readers' count */
+TRI_API void tri_rwmutex_runlock_slow(struct tri_rwmutex *mutex);
+/* The readers' count is below; above is what concerns nobody but writers. */
+#define TRI_RWMUTEX_WRITER (UINT64_C(1) << 32)
 
 TRI_INLINE_API void
 tri_rwmutex_rlock(struct tri_rwmutex *mutex)
 {
+    /* An unknown thread and one in a blocking section have no cache.  Others may
+     * have none for a while, or lose it just now: either branch does for them. */
+    if (TRI_UNLIKELY(tri_local_cache() == &tri_cache_none))
+        tri_rwmutex_rlock_checked(mutex);
     /* Acquire pairs with the release of the writer who unlocks. */
-    if (TRI_UNLIKELY(tri_local_g() == NULL
-                     || __atomic_fetch_add(&mutex->word, 1, __ATOMIC_ACQUIRE)
-                            >= TRI_RWMUTEX_WRITER))
+    else if (TRI_UNLIKELY((__atomic_fetch_add(&mutex->word, 1, __ATOMIC_ACQUIRE)
+                           & TRI_RWMUTEX_WRITER)
+                          != 0))
         tri_rwmutex_rlock_slow(mutex);
 }
 
 TRI_INLINE_API void
 tri_rwmutex_runlock(struct tri_rwmutex *mutex)
 {
-    /* Release pairs with the acquire of the writer who locks. */
-    uint64_t before = __atomic_fetch_sub(&mutex->word, 1, __ATOMIC_RELEASE);
-    /* A writer waits, or nobody reads. */
-    if (TRI_UNLIKELY(before - 1 >= TRI_RWMUTEX_WRITER - 1))
-        tri_rwmutex_runlock_slow(mutex, before);
+    /* A guess, which spares a load where nobody else reads; the CAS decides.
+     * Release pairs with the acquire of the writer who locks; relaxed: a look. */
+    uint64_t word = 1;
+    while (TRI_UNLIKELY(
+        !__atomic_compare_exchange_n(&mutex->word, &word, word - 1, 0,
+                                     __ATOMIC_RELEASE, __ATOMIC_RELAXED))) {
+        if ((word & TRI_RWMUTEX_WRITER) != 0 || (uint32_t)word == 0) {
+            tri_rwmutex_runlock_slow(mutex);
+            return;
+        }
+    }
 }
 
 /*

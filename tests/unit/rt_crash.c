@@ -4,8 +4,8 @@
  * says to who calls it wrongly.
  * To see it fail: install no SIGSEGV handler (tri_crash_init), let
  * tri_deadlock_check never be certain, leave one of the two errors out of control()
- * in poll_file.c ("closing_the_runtimes_epoll..."), or tri_local_g() out of
- * tri_rwmutex_rlock in tricolor.h ("a_call_from_an_unknown_thread...").
+ * in poll_file.c ("closing_the_runtimes_epoll..."), or the look at the
+ * cache out of tri_rwmutex_rlock in tricolor.h ("a_call_from_an_unknown_thread...").
  */
 #include <tricolor/tricolor.h>
 

@@ -2,19 +2,43 @@
 /*
  * tests/unit/rt_locks.c: reader-writer mutexes, conditions, semaphores, once.
  * Those named after a test of Go's are ported from it.
- * To see it fail, in runtime/: let tri_rwmutex_rlock_slow return at once (RW-1), wait for one
- * reader less (RW-2), forget `admitted` (RW-3, with schedfuzz: hangs) or QUEUED
- * (RW-4: hangs); stand in tri_cond_wait's queue after the unlock (COND-1) or make
- * ready whoever tell() finds (COND-2, with schedfuzz: "made ready in state"); let
- * take() not look at WAITERS (SEM-1), or acquire_slow not set it (SEM-2: hangs);
- * set `done` before fn is called (ONCE-1).
+ * To see it fail, in runtime/: let tri_rwmutex_rlock_slow return at once, or
+ * tri_rwmutex_rlock (tricolor.h) take whatever is above the readers' count for a
+ * writer (RW-1; the second hangs), wait for one reader less (RW-2), forget `admitted`
+ * (RW-3, with schedfuzz: hangs) or QUEUED (RW-4: hangs), count in
+ * tri_rwmutex_rlock_checked before the caller is checked, or subtract in
+ * tri_rwmutex_runlock_slow first and look then (RW-5, the latter mostly); stand in
+ * tri_cond_wait's queue after the unlock (COND-1) or make ready whoever tell() finds
+ * (COND-2, with schedfuzz: "made ready in state"); let take() not look at WAITERS
+ * (SEM-1), or acquire_slow not set it (SEM-2: hangs); set `done` before fn is called
+ * (ONCE-1).
  */
 #include <tricolor/tricolor.h>
 
+#include "runtime/bucket.h"
 #include "tests/support/runtime.h"
 #include "tests/support/test.h"
 
 static struct tri_waitgroup group;
+
+/* Until `wanted` stand in a queue of the object: they wait, however long it took
+ * them to get there. */
+static void
+await_queue(const void *object, void *const *queue, int wanted)
+{
+    struct tri_lock *bucket = tri_bucket_lock(object);
+    for (;;) {
+        int count = 0;
+        tri_lock(bucket);
+        for (struct tri_waiter *waiter = *queue; waiter != NULL;
+             waiter = waiter->next)
+            count++;
+        tri_unlock(bucket);
+        if (count == wanted)
+            return;
+        tri_yield();
+    }
+}
 
 /* ---- reader-writer mutex ---------------------------------------------------------- */
 
@@ -148,20 +172,80 @@ TEST(a_writer_that_waits_keeps_readers_out_and_they_go_before_the_next)
     tri_waitgroup_add(&group, 5);
     tri_rwmutex_rlock(&rw);
     tri_go(write_and_note, NULL);
-    let_wait();
+    await_queue(&rw, &rw.next_writer, 1);
     EXPECT(!tri_rwmutex_tryrlock(&rw));
-    for (int i = 0; i < 2; i++) {
-        tri_go(read_and_note, NULL);
-        let_wait();
-    }
-    tri_go(write_and_note, NULL);
-    let_wait();
     tri_go(read_and_note, NULL);
-    let_wait();
+    tri_go(read_and_note, NULL);
+    await_queue(&rw, &rw.readers, 2);
+    tri_go(write_and_note, NULL);
+    await_queue(&rw, &rw.writers, 1);
+    tri_go(read_and_note, NULL);
+    await_queue(&rw, &rw.readers, 3);
     EXPECT_EQ(order_count, 0);
     tri_rwmutex_runlock(&rw);
     tri_waitgroup_wait(&group);
     EXPECT_STR(order, "WrrrW");
+}
+
+enum {
+    QUEUED_ALONE = 2 /* the word's upper half: writers queue, and none is in */
+};
+
+/* Two writers wait, the one who holds it unlocks, and the first of the two, which
+ * was woken, has not run yet, since there is one P. */
+static bool
+between_writers(void)
+{
+    memset(order, 0, sizeof(order));
+    order_count = 0;
+    tri_waitgroup_add(&group, 2);
+    tri_rwmutex_lock(&rw);
+    tri_go(write_and_note, NULL);
+    tri_go(write_and_note, NULL);
+    await_queue(&rw, &rw.writers, 2);
+    tri_rwmutex_unlock(&rw);
+    return __atomic_load_n(&rw.word, __ATOMIC_RELAXED) >> 32 == QUEUED_ALONE;
+}
+
+/* A writer that waited for a millisecond is handed the mutex: then it is not that. */
+static void
+read_between_writers(bool (*enter)(void))
+{
+    int procs = tri_set_procs(1);
+    for (bool seen = false; !seen;) {
+        bool between = between_writers();
+        if (enter()) {
+            bool in = order_count == 0;
+            tri_yield();
+            tri_yield();
+            if (in)
+                EXPECT_EQ(order_count, 0); /* both wait for us */
+            tri_rwmutex_runlock(&rw);
+            seen = between && in;
+        }
+        tri_waitgroup_wait(&group);
+        EXPECT_EQ(rw.word, 0);
+    }
+    tri_set_procs(procs);
+}
+
+static bool
+enter_by_rlock(void)
+{
+    tri_rwmutex_rlock(&rw);
+    return true;
+}
+
+static bool
+enter_by_tryrlock(void)
+{
+    return tri_rwmutex_tryrlock(&rw);
+}
+
+TEST(a_reader_goes_in_where_writers_queue_and_none_is_in)
+{
+    read_between_writers(enter_by_rlock);
+    read_between_writers(enter_by_tryrlock);
 }
 
 static int stop;
@@ -428,7 +512,7 @@ TEST(who_wants_many_is_not_passed_by_who_wants_few)
     tri_waitgroup_add(&group, 5);
     for (int i = 0; i < 5; i++) {
         tri_go(take_and_note, (void *)(intptr_t)wants[i]);
-        let_wait();
+        await_queue(&sem, &sem.waiters, i + 1);
     }
     expect_no_more(&woken_count, 0); /* 5 are free, and the first wants 8 */
     EXPECT(!tri_sem_try_acquire(&sem, 1));
@@ -495,10 +579,19 @@ TEST(misuse_is_refused_and_changes_nothing)
     EXPECT_REFUSAL(tri_rwmutex_runlock(&rw), "not locked for reading");
     tri_waitgroup_add(&group, 1);
     tri_go(read_and_note, NULL);
-    let_wait();
+    await_queue(&rw, &rw.readers, 1);
     EXPECT_REFUSAL(tri_rwmutex_runlock(&rw), "not locked for reading");
     order_count = 0;
     tri_rwmutex_unlock(&rw);
+    tri_waitgroup_wait(&group);
+    EXPECT_EQ(rw.word, 0);
+    tri_rwmutex_rlock(&rw);
+    tri_waitgroup_add(&group, 1);
+    tri_go(write_and_note, NULL);
+    await_queue(&rw, &rw.next_writer, 1);
+    EXPECT_REFUSAL(tri_rwmutex_unlock(&rw), "not locked for writing");
+    EXPECT_EQ(order_count, 1);
+    tri_rwmutex_runlock(&rw);
     tri_waitgroup_wait(&group);
     EXPECT_EQ(rw.word, 0);
 
@@ -509,6 +602,57 @@ TEST(misuse_is_refused_and_changes_nothing)
     EXPECT_EQ(sem.units, 10);
     once = (struct tri_once){ 0 };
     EXPECT_REFUSAL(tri_once_do(&once, NULL, NULL), "the function is NULL");
+}
+
+static void
+read_in_a_blocking_section(void)
+{
+    static uint64_t word;
+    word = rw.word;
+    tri_blocking_begin();
+    EXPECT_REFUSAL(tri_rwmutex_rlock(&rw), "tri_blocking_end");
+    EXPECT_REFUSAL(tri_rwmutex_tryrlock(&rw), "tri_blocking_end");
+    tri_blocking_end();
+    EXPECT_EQ(rw.word, word);
+}
+
+TEST(who_may_not_read_is_not_counted)
+{
+    read_in_a_blocking_section();
+    tri_rwmutex_lock(&rw);
+    read_in_a_blocking_section();
+    tri_rwmutex_unlock(&rw);
+    hammer(2, 2, 2, 10); /* nobody waits for the one who was refused */
+}
+
+static int tries;
+
+static void
+try_to_read(void *unused)
+{
+    (void)unused;
+    while (__atomic_load_n(&stop, __ATOMIC_SEQ_CST) == 0) {
+        EXPECT(!tri_rwmutex_tryrlock(&rw));
+        __atomic_add_fetch(&tries, 1, __ATOMIC_RELAXED);
+    }
+    tri_waitgroup_done(&group);
+}
+
+TEST(an_unlock_that_is_refused_lets_nobody_in)
+{
+    int procs = tri_set_procs(2);
+    stop = tries = 0;
+    tri_rwmutex_lock(&rw);
+    tri_waitgroup_add(&group, 1);
+    tri_go(try_to_read, NULL);
+    while (__atomic_load_n(&tries, __ATOMIC_RELAXED) == 0)
+        tri_yield();
+    for (int i = 0; i < 20000; i++)
+        EXPECT_REFUSAL(tri_rwmutex_runlock(&rw), "not locked for reading");
+    __atomic_store_n(&stop, 1, __ATOMIC_SEQ_CST);
+    tri_waitgroup_wait(&group);
+    tri_rwmutex_unlock(&rw);
+    tri_set_procs(procs);
 }
 
 int

@@ -389,6 +389,15 @@ TEST(wrong_cases_are_refused_before_anything_happens)
     cases[0] =
         (struct tri_select_case){ .chan = chan, .op = (enum tri_select_op)7 };
     EXPECT_REFUSAL(tri_select(cases, 1), "has the operation 7");
+    EXPECT_REFUSAL(tri_try_select(cases, 1), "has the operation 7");
+    /* Nor is it overlooked where another case is ready. */
+    tri_chan_send(chan, &(int){ 5 });
+    cases[1] = cases[0];
+    cases[0] = receive(chan, NULL);
+    cases[1].chan = tri_chan_make(4, 0);
+    EXPECT_REFUSAL(tri_try_select(cases, 2), "case 1 has the operation 7");
+    EXPECT_REFUSAL(tri_select(cases, 2), "case 1 has the operation 7");
+    EXPECT_EQ(tri_chan_len(chan), 1);
 }
 
 /* ---- from a thread, and many cases ------------------------------------------------------ */
