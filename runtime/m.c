@@ -34,6 +34,7 @@
 #define THREAD_STACK_BYTES ((size_t)1 << 20)
 #define RETRY_NS           INT64_C(10000000)
 #define RETRIES            500
+#define SIGNALS            64 /* one bit each in birth_mask, the last too */
 
 /* Keys: [l] scheduler's lock; [a] atomic; [c] constant. */
 static struct {
@@ -158,7 +159,7 @@ restore_signals(void)
 {
     sigset_t set;
     sigemptyset(&set);
-    for (int i = 1; i < 64; i++)
+    for (int i = 1; i <= SIGNALS; i++)
         if ((tri_sched.birth_mask >> (i - 1) & 1) != 0)
             sigaddset(&set, i);
     pthread_sigmask(SIG_SETMASK, &set, NULL);
@@ -264,7 +265,7 @@ tri_m_start_helpers(void)
     sigfillset(&all_signals);
     pthread_sigmask(SIG_SETMASK, &all_signals, &before);
     tri_sched.birth_mask = 0;
-    for (int i = 1; i < 64; i++)
+    for (int i = 1; i <= SIGNALS; i++)
         if (sigismember(&before, i) == 1 && i != SIGURG)
             tri_sched.birth_mask |= UINT64_C(1) << (i - 1);
     tri_lock(&tri_sched.lock);

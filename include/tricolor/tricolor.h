@@ -362,7 +362,9 @@ TRI_API void tri_blocking_begin(void);
 TRI_API void tri_blocking_end(void);
 
 /* Any pthread: attach, use the API, detach; thread exit detaches by itself.
- * 0, -ENOMEM, -EALREADY, -ENXIO before tri_init.  Attach may wait for a P. */
+ * 0; -ENOMEM, or -EAGAIN where no descriptor or thread-specific key can be had, which
+ * may be tried again; -EALREADY; -ENXIO before tri_init.  Attach may wait for a P, and
+ * for the loader's lock: a library's constructor is not to wait for one that attaches. */
 TRI_API int tri_thread_attach(void);
 TRI_API void tri_thread_detach(void);
 
