@@ -2,7 +2,8 @@
 /*
  * tests/unit/rt_crash.c: what the runtime says before it dies, and what it
  * says to who calls it wrongly.
- * To see it fail: install no SIGSEGV handler (tri_crash_init), let
+ * To see it fail: install no SIGSEGV handler (tri_crash_init), do not send again what
+ * was sent (send_again: CRASH-1), let
  * tri_deadlock_check never be certain, leave one of the two errors out of control()
  * in poll_file.c ("closing_the_runtimes_epoll..."), or tri_local_g() out of
  * tri_rwmutex_rlock in tricolor.h ("a_call_from_an_unknown_thread...").
@@ -14,6 +15,8 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/sanitize.h"
@@ -119,6 +122,87 @@ TEST(an_overflow_names_the_goroutine_and_the_cure)
     EXPECT_DEATH(overflow_in_child, &call, "TRI_STACK=256KiB");
     struct call by_signals = { start_overflow_with_signals };
     EXPECT_DEATH(overflow_in_child, &by_signals, "stack overflow in goroutine");
+}
+
+/* ---- signals that somebody sent ---------------------------------------------- */
+
+static int sent;
+static volatile int handled;
+
+static int
+send_and_live_on(void *unused)
+{
+    (void)unused;
+    kill(getpid(), sent);
+    while (handled == 0)
+        tri_sleep(1000 * 1000);
+    abort(); /* a child of EXPECT_DEATH ends so */
+}
+
+static void
+note_signal(int number)
+{
+    handled = number;
+}
+
+static void
+send_to_handler(void *arg)
+{
+    signal(sent, note_signal);
+    in_runtime(arg);
+}
+
+static int
+send_to_itself(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 3; i++)
+        raise(sent);
+    abort(); /* a child of EXPECT_DEATH ends so */
+}
+
+static void
+send_to_nobody(void *arg)
+{
+    signal(sent, SIG_IGN);
+    in_runtime(arg);
+}
+
+/* Dies of it, not by abort. */
+static void
+expect_killed(int number)
+{
+    pid_t child = fork();
+    EXPECT(child >= 0);
+    if (child == 0) {
+        struct rlimit none = { 0, 0 };
+        setrlimit(RLIMIT_CORE, &none);
+        alarm(30);
+        sent = number;
+        in_runtime(&(struct call){ send_and_live_on });
+        _exit(0);
+    }
+    int status = 0;
+    EXPECT(waitpid(child, &status, 0) == child);
+    EXPECT_F(WIFSIGNALED(status) && WTERMSIG(status) == number,
+             "status %#x after signal %d", (unsigned)status, number);
+}
+
+TEST(a_fault_that_somebody_sent_goes_to_whoever_was_there)
+{
+    static const int faults[] = { SIGSEGV, SIGBUS };
+    if (TRI_ASAN || TRI_TSAN) {
+        test_skip("the sanitizer takes the fault");
+        return;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        sent = faults[i];
+        expect_killed(sent);
+        struct call call = { send_and_live_on };
+        EXPECT_DEATH(send_to_handler, &call, "");
+        call.fn = send_to_itself;
+        EXPECT_DEATH(send_to_nobody, &call, "");
+    }
 }
 
 /* ---- deadlock --------------------------------------------------------------- */
