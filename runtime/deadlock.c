@@ -38,7 +38,8 @@ is_tracer(const char *tid)
     char path[64];
     char name[32];
     tri_format(path, sizeof(path), "/proc/self/task/%s/comm", tid);
-    long fd = tri_syscall3(SYS_openat, AT_FDCWD, (long)path, O_RDONLY);
+    long fd =
+        tri_syscall3(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return true; /* gone */
     long bytes = tri_syscall3(SYS_read, fd, (long)name, sizeof(name) - 1);
@@ -53,7 +54,7 @@ count_threads(void)
     _Alignas(8) char buffer[4096];
     int count = 0;
     long fd = tri_syscall3(SYS_openat, AT_FDCWD, (long)"/proc/self/task",
-                           O_RDONLY | O_DIRECTORY);
+                           O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return -1;
     for (;;) {

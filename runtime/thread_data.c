@@ -119,9 +119,8 @@ block_of(const struct dl_phdr_info *info, size_t info_bytes,
         return false;
     uintptr_t lo = (uintptr_t)info->dlpi_tls_data;
     uintptr_t hi = lo + bytes;
-    *range =
-        (struct tri_data_range){ (lo + sizeof(lo) - 1) & ~(sizeof(lo) - 1),
-                                 hi & ~(sizeof(lo) - 1) };
+    *range = (struct tri_data_range){ (lo + sizeof(lo) - 1) & ~(sizeof(lo) - 1),
+                                      hi & ~(sizeof(lo) - 1) };
     return range->lo < range->hi;
 }
 

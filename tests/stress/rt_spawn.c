@@ -316,8 +316,8 @@ TEST(a_program_that_is_started_has_blocked_what_this_one_has_and_ignores_none)
     EXPECT_EQ(error, 0);
     EXPECT_EQ(posix_spawn_file_actions_destroy(&actions), 0);
     expect_status(child, 0);
-    EXPECT_EQ(field_of_status(text, "SigBlk:\t"),
-              UINT64_C(1) << (SIGRTMAX - 1));
+    EXPECT_EQ(field_of_status(text, "SigBlk:\t"), UINT64_C(1)
+                                                      << (SIGRTMAX - 1));
     EXPECT_EQ(field_of_status(text, "SigPnd:\t"), 0);
     EXPECT_EQ(field_of_status(text, "SigIgn:\t") >> (SIGURG - 1) & 1, 0);
 }
