@@ -4,7 +4,8 @@
  * says to who calls it wrongly.
  * To see it fail: install no SIGSEGV handler (tri_crash_init), do not send again what
  * was sent (send_again: CRASH-1), let
- * tri_deadlock_check never be certain, leave one of the two errors out of control()
+ * tri_deadlock_check never be certain, take every thread "...-ust" for the tracer's
+ * (is_tracers_name), leave one of the two errors out of control()
  * in poll_file.c ("closing_the_runtimes_epoll..."), or tri_local_g() out of
  * tri_rwmutex_rlock in tricolor.h ("a_call_from_an_unknown_thread...").
  */
@@ -12,8 +13,10 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -244,6 +247,38 @@ TEST(a_deadlock_is_told_with_what_everybody_waits_for)
     EXPECT_DEATH(in_runtime, &call, "[select without channels], main");
     call.fn = select_no_case; /* Go: select {} */
     EXPECT_DEATH(in_runtime, &call, "[select without channels], main");
+}
+
+/* Of the program's, though its name ends like one of the tracer's. */
+static void *
+wake_later(void *chan)
+{
+    pthread_setname_np(pthread_self(), "my-ust");
+    usleep(300000);
+    EXPECT_EQ(tri_thread_attach(), 0);
+    tri_chan_send(chan, "x");
+    tri_thread_detach();
+    return NULL;
+}
+
+static int
+wait_for_a_thread(void *unused)
+{
+    (void)unused;
+    static struct tri_chan *chan;
+    pthread_t thread;
+    char letter = 0;
+    TRI_STORE(&chan, tri_chan_make(1, 0));
+    EXPECT_EQ(pthread_create(&thread, NULL, wake_later, chan), 0);
+    tri_chan_recv(chan, &letter);
+    (void)dprintf(2, "woken by %c", letter);
+    abort(); /* a child of EXPECT_DEATH ends so */
+}
+
+TEST(a_thread_that_may_wake_somebody_is_no_deadlock)
+{
+    struct call call = { wait_for_a_thread };
+    EXPECT_DEATH(in_runtime, &call, "woken by x");
 }
 
 /* ---- misuse ----------------------------------------------------------------- */
