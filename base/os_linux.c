@@ -45,8 +45,9 @@ static size_t
 address_space_used(void)
 {
     char line[64];
-    long file = tri_syscall3(SYS_openat, AT_FDCWD,
-                             (long)(uintptr_t) "/proc/self/statm", O_RDONLY);
+    long file =
+        tri_syscall3(SYS_openat, AT_FDCWD, (long)(uintptr_t) "/proc/self/statm",
+                     O_RDONLY | O_CLOEXEC);
     if (IS_ERROR(file))
         return 0;
     long length =
@@ -219,20 +220,55 @@ read_by_call(void *to, uintptr_t from, size_t bytes, long *result)
     return *result != -EPERM && *result != -ENOSYS;
 }
 
-/* The kernel was built, or this process confined, without the call. */
+/* Instead of `way`, which does not do.  `plainly`: without the file, too. */
 static TRI_COLD int
-second_way(void)
+file_instead_of(int way, bool plainly)
 {
     long file =
         tri_syscall3(SYS_openat, AT_FDCWD, (long)(uintptr_t) "/proc/self/mem",
                      O_RDONLY | O_CLOEXEC);
-    int way = 0;
+    if (IS_ERROR(file) && !plainly)
+        tri_fatal("descriptor %d is no longer the runtime's /proc/self/mem, "
+                  "which cannot be opened again (error %ld): a program closes "
+                  "only descriptors that it opened",
+                  way - 1, -file);
     int mine = IS_ERROR(file) ? -1 : (int)file + 1;
     if (tri_cas(&read_way, &way, mine))
         return mine;
     if (mine > 0)
         (void)tri_syscall3(SYS_close, file, 0, 0);
     return way; /* somebody else was first */
+}
+
+static long
+read_file(int way, void *to, uintptr_t from, size_t bytes)
+{
+    return tri_syscall6(SYS_pread64, way - 1, (long)(uintptr_t)to, (long)bytes,
+                        (long)from, 0, 0);
+}
+
+/* Otherwise the program closed the descriptor, and it may be another file's now. */
+static bool
+has_our_memory(int way)
+{
+    static const uint64_t known = UINT64_C(0x7472692d6d656d21);
+    uint64_t seen = 0;
+    return read_file(way, &seen, (uintptr_t)&known, sizeof(seen))
+            == (long)sizeof(seen)
+        && seen == known;
+}
+
+/* What cannot be read must not be mistaken for what cannot be asked for: the memory
+ * may hold roots. */
+static bool
+read_by_file(int way, void *to, uintptr_t from, size_t bytes)
+{
+    while (read_file(way, to, from, bytes) != (long)bytes) {
+        if (has_our_memory(way))
+            return false;
+        way = file_instead_of(way, false);
+    }
+    return true;
 }
 
 static TRI_NO_SANITIZE void
@@ -246,18 +282,16 @@ bool
 tri_os_read(void *to, uintptr_t from, size_t bytes)
 {
     long result;
-    /* Acquire pairs with second_way's CAS; the descriptor is the kernel's. */
+    /* Acquire pairs with file_instead_of's CAS; the descriptor is the kernel's. */
     int way = tri_load_acquire(&read_way);
     if (way == 0) {
         if (read_by_call(to, from, bytes, &result))
             return result == (long)bytes;
-        way = second_way();
+        /* The kernel was built, or this process confined, without the call. */
+        way = file_instead_of(0, true);
     }
-    if (way > 0) {
-        result = tri_syscall6(SYS_pread64, way - 1, (long)to, (long)bytes,
-                              (long)from, 0, 0);
-        return result == (long)bytes;
-    }
+    if (way > 0)
+        return read_by_file(way, to, from, bytes);
     copy_plainly(to, from, bytes);
     return true;
 }

@@ -5,6 +5,10 @@
  * the way to mend it; so is a signal whose frame found no room there, for which
  * the kernel sends SIGSEGV without an address.  Every other fault goes to whoever
  * handled it before us.
+ *
+ *   CRASH-1  What no instruction of this thread causes again is sent again; otherwise
+ *            a process survives a kill(SIGSEGV), and the next fault, a true one, is
+ *            told by nobody.
  */
 #include <signal.h>
 #include <sys/auxv.h>
@@ -13,6 +17,7 @@
 #include "base/check.h"
 #include "base/format.h"
 #include "base/os.h"
+#include "base/syscall.h"
 #include "runtime/crash.h"
 #include "runtime/dump.h"
 #include "runtime/sched.h"
@@ -50,6 +55,21 @@ is_overflow(struct tri_g *g, const siginfo_t *info, const ucontext_t *uc)
         && address >= g->stack.lo - TRI_STACK_GUARD_BYTES;
 }
 
+/* By somebody, with kill and the like, or by the kernel, which may have had no room
+ * for a frame: the instruction that follows may be a good one. */
+static bool
+was_sent(const siginfo_t *info)
+{
+    return info->si_code <= 0 || info->si_code == SI_KERNEL;
+}
+
+/* Every signal is blocked here, so it comes when the handler returns. */
+static void
+send_again(int number)
+{
+    tri_syscall3(SYS_tgkill, tri_os_pid(), tri_os_tid(), number);
+}
+
 static void
 on_fault(int number, siginfo_t *info, void *context)
 {
@@ -68,8 +88,12 @@ on_fault(int number, siginfo_t *info, void *context)
         before->sa_sigaction(number, info, context);
         return;
     }
+    if (info->si_code <= 0 && before->sa_handler == SIG_IGN)
+        return; /* as without us; a fault is not to be ignored */
     /* The instruction faults again under whatever was there before. */
     sigaction(number, before, NULL);
+    if (was_sent(info))
+        send_again(number); /* CRASH-1 */
 }
 
 void

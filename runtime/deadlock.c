@@ -6,12 +6,16 @@
  * end, nothing queued, no timer, no thread in a blocking call or wanting a P, no
  * goroutine that waits for a file (T-014: what comes from outside the process may
  * wake it), and no thread in the process but ours, since any other may attach and
- * wake somebody.  (The tracer's own threads, named "...-ust", do not.)
+ * wake somebody.  (The tracer's own threads do not.  They are known by their name, the
+ * program's with "-ust" behind: a thread of the program's that is called so is taken for
+ * one.)
  */
 #include "runtime/deadlock.h"
 #include "runtime/dump.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/format.h"
@@ -31,19 +35,36 @@ struct entry {
     char name[];
 };
 
-/* The tracer's threads are called after the program, with "-ust" behind. */
+/* LTTng's: the program's name, or as much of it as there is room for, and "-ust". */
+static bool
+is_tracers_name(const char *name, size_t bytes)
+{
+    enum {
+        ROOM = 11 /* of 15 */
+    };
+    static const char ending[] = "-ust\n";
+    size_t tail = sizeof(ending) - 1;
+    if (bytes <= tail || memcmp(name + bytes - tail, ending, tail) != 0)
+        return false;
+    size_t length = bytes - tail;
+    const char *program = program_invocation_short_name;
+    return strncmp(name, program, length) == 0
+        && (program[length] == '\0' || length >= ROOM);
+}
+
 static bool
 is_tracer(const char *tid)
 {
     char path[64];
     char name[32];
     tri_format(path, sizeof(path), "/proc/self/task/%s/comm", tid);
-    long fd = tri_syscall3(SYS_openat, AT_FDCWD, (long)path, O_RDONLY);
+    long fd =
+        tri_syscall3(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return true; /* gone */
     long bytes = tri_syscall3(SYS_read, fd, (long)name, sizeof(name) - 1);
     tri_syscall3(SYS_close, fd, 0, 0);
-    return bytes >= 5 && memcmp(name + bytes - 5, "-ust\n", 5) == 0;
+    return bytes > 0 && is_tracers_name(name, (size_t)bytes);
 }
 
 /* Threads of the process, the tracer's aside; -1: cannot tell. */
@@ -53,7 +74,7 @@ count_threads(void)
     _Alignas(8) char buffer[4096];
     int count = 0;
     long fd = tri_syscall3(SYS_openat, AT_FDCWD, (long)"/proc/self/task",
-                           O_RDONLY | O_DIRECTORY);
+                           O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return -1;
     for (;;) {

@@ -16,13 +16,18 @@
  *           it stops the world from a thread that holds what the stopper needs.
  *   DUMP-3  Nothing is written with the world stopped; otherwise a pipe that a
  *           goroutine of this process reads is full, and nobody reads it.
+ *   DUMP-4  Sysmon, where the program is to go on, writes what finds room, and the
+ *           rest when it looks again; otherwise nobody is preempted while a pager
+ *           shows the first page.
  */
 #include "runtime/dump.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/format.h"
@@ -101,21 +106,39 @@ static TRI_PRINTF(2, 3) void say(int fd, const char *format, ...)
     }
 }
 
+/* What there is to write from `at` on, and how far it got.  0, -EAGAIN or another
+ * error. */
+static long
+write_some(int fd, const struct page *kept, size_t *at, size_t most)
+{
+    size_t left = kept->used - *at;
+    long done = tri_syscall3(SYS_write, fd, (long)(kept->text + *at),
+                             (long)(left < most ? left : most));
+    if (done > 0)
+        *at += (size_t)done;
+    return done < 0 && done != -EINTR ? done : 0;
+}
+
+/* Is there room?  timeout NULL: waits until there is, or nobody reads. */
+static bool
+has_room(int fd, const struct timespec *timeout)
+{
+    struct pollfd entry = { .fd = fd, .events = POLLOUT };
+    return tri_syscall6(SYS_ppoll, (long)(uintptr_t)&entry, 1,
+                        (long)(uintptr_t)timeout, 0, 0, 0)
+         > 0;
+}
+
 /* All of it, whatever kind of descriptor that is; 0 or -errno. */
 static long
 write_out(int fd, const struct page *kept)
 {
     for (size_t at = 0; at < kept->used;) {
-        long done = tri_syscall3(SYS_write, fd, (long)(kept->text + at),
-                                 (long)(kept->used - at));
-        if (done == -EAGAIN) {
-            struct pollfd entry = { .fd = fd, .events = POLLOUT };
-            tri_syscall6(SYS_ppoll, (long)(uintptr_t)&entry, 1, 0, 0, 0, 0);
-        } else if (done < 0 && done != -EINTR) {
-            return done;
-        } else if (done > 0) {
-            at += (size_t)done;
-        }
+        long error = write_some(fd, kept, &at, SIZE_MAX);
+        if (error == -EAGAIN)
+            (void)has_room(fd, NULL);
+        else if (error != 0)
+            return error;
     }
     return 0;
 }
@@ -130,10 +153,11 @@ take_page(void)
 }
 
 static void
-drop_page(const struct page *kept)
+drop_page(struct page *kept)
 {
     if (kept->text != NULL)
         tri_os_unmap(kept->text, kept->bytes);
+    *kept = (struct page){ .text = NULL };
 }
 
 /* Reading a symbol table takes a while, and stacks have frames in common. */
@@ -293,23 +317,53 @@ on_quit(int number, siginfo_t *info, void *context)
                  FUTEX_WAKE_PRIVATE, 1);
 }
 
+/* Sysmon's alone: what it has still to write. */
+static struct page unwritten;
+static size_t written;
+
+/* DUMP-4.  A pipe with room has it for PIPE_BUF bytes. */
+static void
+write_what_finds_room(void)
+{
+    static const struct timespec at_once;
+    long error = 0;
+    while (written < unwritten.used && error == 0) {
+        if (!has_room(STDERR_FILENO, &at_once))
+            return;
+        error = write_some(STDERR_FILENO, &unwritten, &written, PIPE_BUF);
+    }
+    if (error != -EAGAIN)
+        drop_page(&unwritten);
+}
+
+static void
+write_dump(void)
+{
+    tri_enter();
+    tri_m_block(tri_local_m()); /* no pause waits for who reads it */
+    if (tri_debug.sigquit == SIGQUIT_DIES)
+        (void)write_out(STDERR_FILENO, &unwritten);
+    else
+        write_what_finds_room();
+    tri_m_unblock(tri_local_m(), false);
+    tri_leave();
+}
+
 void
 tri_dump_poll(void)
 {
-    if (TRI_LIKELY(tri_load(&wanted) == 0))
+    if (TRI_UNLIKELY(unwritten.text != NULL))
+        write_dump();
+    if (TRI_LIKELY(tri_load(&wanted) == 0) || unwritten.text != NULL)
         return;
     tri_store(&wanted, tri_debug.sigquit == SIGQUIT_DIES);
     tri_host_stop_world(TRI_STOP_STATS);
     say(KEEP, "SIGQUIT: ");
     tri_dump_all(KEEP);
-    struct page kept = take_page();
+    unwritten = take_page();
+    written = 0;
     tri_host_start_world();
-    tri_enter();
-    tri_m_block(tri_local_m()); /* no pause waits for who reads it */
-    (void)write_out(2, &kept);
-    tri_m_unblock(tri_local_m(), false);
-    tri_leave();
-    drop_page(&kept);
+    write_dump();
     if (tri_debug.sigquit == SIGQUIT_DIES)
         die_by(SIGQUIT);
 }

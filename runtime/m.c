@@ -34,6 +34,7 @@
 #define THREAD_STACK_BYTES ((size_t)1 << 20)
 #define RETRY_NS           INT64_C(10000000)
 #define RETRIES            500
+#define SIGNALS            64 /* one bit each in birth_mask, the last too */
 
 /* Keys: [l] scheduler's lock; [a] atomic; [c] constant. */
 static struct {
@@ -119,19 +120,26 @@ tri_m_free(struct tri_m *m)
     tri_m_unborn(m);
 }
 
-void
-tri_m_adopt(struct tri_m *m)
+int
+tri_m_find_stack(struct tri_m *m)
 {
     pthread_attr_t attributes;
     void *lo = NULL;
     size_t bytes = 0;
-    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
-        pthread_attr_getstack(&attributes, &lo, &bytes);
-        pthread_attr_destroy(&attributes);
-    }
-    TRI_CHECK(lo != NULL, "a thread's stack is not to be found");
+    /* For the main thread it reads a file. */
+    int error = pthread_getattr_np(pthread_self(), &attributes);
+    if (error != 0)
+        return error == ENOMEM ? -ENOMEM : -EAGAIN;
+    pthread_attr_getstack(&attributes, &lo, &bytes);
+    pthread_attr_destroy(&attributes);
     m->stack_lo = (uintptr_t)lo;
     m->stack_hi = (uintptr_t)lo + bytes;
+    return 0;
+}
+
+void
+tri_m_adopt(struct tri_m *m)
+{
     /* Relaxed: published by the state (M-5). */
     tri_store_relaxed(&m->tid, tri_os_tid());
     m->newborn = 0;
@@ -139,7 +147,7 @@ tri_m_adopt(struct tri_m *m)
     tri_fork_hold_off();
     urcu_bp_register_thread(); /* not first in a section: it takes locks */
     tri_fork_let();
-    tri_san_thread(&m->san, lo, bytes);
+    tri_san_thread(&m->san, (void *)m->stack_lo, m->stack_hi - m->stack_lo);
     struct tri_local *local = tri_local_get();
     local->cache = &tri_cache_none;
     local->g = NULL;
@@ -151,6 +159,18 @@ tri_m_adopt(struct tri_m *m)
     tri_add(&all.threads, 1);
 }
 
+/* One that the spawner made. */
+static void
+adopt_own(struct tri_m *m)
+{
+    int error = tri_m_find_stack(m);
+    TRI_CHECK(error == 0,
+              "the stack of a thread of the runtime's is not to be "
+              "found (error %d)",
+              -error);
+    tri_m_adopt(m);
+}
+
 /* ---- threads of our own --------------------------------------------------- */
 
 static void
@@ -158,7 +178,7 @@ restore_signals(void)
 {
     sigset_t set;
     sigemptyset(&set);
-    for (int i = 1; i < 64; i++)
+    for (int i = 1; i <= SIGNALS; i++)
         if ((tri_sched.birth_mask >> (i - 1) & 1) != 0)
             sigaddset(&set, i);
     pthread_sigmask(SIG_SETMASK, &set, NULL);
@@ -171,7 +191,7 @@ scheduler_thread(void *arg)
     pthread_setname_np(pthread_self(), "tri-sched");
     prctl(PR_SET_TIMERSLACK, 1000ul, 0ul, 0ul, 0ul); /* it wakes who sleeps */
     tri_trace_thread_start();
-    tri_m_adopt(m);
+    adopt_own(m);
     m->on_cpu = TRI_M_UNBOUND;
     restore_signals();
     tri_enter();
@@ -187,7 +207,7 @@ sysmon_thread(void *arg)
     struct tri_m *m = arg;
     pthread_setname_np(pthread_self(), "tri-sysmon");
     tri_trace_thread_start();
-    tri_m_adopt(m);
+    adopt_own(m);
     tri_enter();
     tri_m_unblock(m, false);
     tri_trace_thread_begin((uint32_t)tri_os_tid(), 0);
@@ -264,7 +284,7 @@ tri_m_start_helpers(void)
     sigfillset(&all_signals);
     pthread_sigmask(SIG_SETMASK, &all_signals, &before);
     tri_sched.birth_mask = 0;
-    for (int i = 1; i < 64; i++)
+    for (int i = 1; i <= SIGNALS; i++)
         if (sigismember(&before, i) == 1 && i != SIGURG)
             tri_sched.birth_mask |= UINT64_C(1) << (i - 1);
     tri_lock(&tri_sched.lock);

@@ -115,11 +115,20 @@ tri_await_ready(int fd, uint32_t events, int64_t until_ns)
     return got != 0 ? got : tri_await(fd, events, until_ns);
 }
 
+/* The runtime's own epoll is not the program's. */
+static bool
+is_ours(int fd)
+{
+    return fd >= 0 && fd == tri_load(&tri_poll.fd);
+}
+
 TRI_API int
 tri_fd_wait(int fd, int events, int64_t timeout_ns)
 {
     tri_check_caller("tri_fd_wait");
     tri_schedpoint();
+    if (is_ours(fd))
+        return -EBADF;
     uint32_t wanted = (uint32_t)events & POLL_EVENTS;
     int got = tri_ask(fd, wanted, 0);
     if (got != 0 || timeout_ns == 0)
@@ -158,7 +167,9 @@ try_vector(const struct direction *d, int fd, void *buffer, size_t bytes)
     struct iovec one = { buffer, bytes };
     long moved = tri_syscall6(d->vector_call, fd, (long)(uintptr_t)&one, 1, -1,
                               0, RWF_NOWAIT);
-    if (moved == -ENOSYS || moved == -EINVAL)
+    /* -EINVAL is the file's own answer, as read(2) would have it, since Linux 4.13
+     * has a flag that it knows and the file does not refused by -EOPNOTSUPP. */
+    if (moved == -ENOSYS)
         return -EOPNOTSUPP;
     if (d == &writing || moved <= 0 || (size_t)moved == bytes
         || !has_position(fd))
@@ -167,6 +178,26 @@ try_vector(const struct direction *d, int fd, void *buffer, size_t bytes)
     long more =
         call_and_wait(d, fd, (char *)buffer + moved, bytes - (size_t)moved);
     return more > 0 ? moved + more : moved;
+}
+
+/* Of nothing, which no file is asked for that can be read or written at all. */
+static bool
+refuses(const struct direction *d, int fd)
+{
+    struct iovec none = { NULL, 0 };
+    return tri_syscall6(d->vector_call, fd, (long)(uintptr_t)&none, 1, -1, 0, 0)
+        == -EINVAL;
+}
+
+/* Before a call that cannot be asked not to wait.  -EINVAL: it would not wait, and
+ * what it cannot do the file is never ready for (writing to an epoll). */
+static int
+await_for_call(const struct direction *d, int fd)
+{
+    int got = tri_ask(fd, d->events, 0);
+    if (got == 0 && refuses(d, fd))
+        return -EINVAL;
+    return got != 0 ? got : tri_await(fd, d->events, TRI_POLL_FOREVER);
 }
 
 static long
@@ -196,7 +227,7 @@ move(const struct direction *d, int fd, void *buffer, size_t bytes)
         long moved = try_now(d, fd, buffer, bytes);
         int ready = 1;
         if (moved == -EOPNOTSUPP) {
-            ready = tri_await_ready(fd, d->events, TRI_POLL_FOREVER);
+            ready = await_for_call(d, fd);
             if (ready > 0)
                 moved = call_and_wait(d, fd, buffer, bytes);
         } else if (moved == -EAGAIN) {
@@ -249,8 +280,8 @@ tri_close(int fd)
 {
     tri_check_caller("tri_close");
     tri_schedpoint();
-    if (fd < 0 || fd == tri_load(&tri_poll.fd))
-        return -EBADF; /* the runtime's own is not the program's */
+    if (fd < 0 || is_ours(fd))
+        return -EBADF;
     tri_poll_closing(fd);
     tri_blocking_begin();
     int error = (int)tri_syscall3(SYS_close, fd, 0, 0);

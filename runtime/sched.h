@@ -151,7 +151,9 @@ struct tri_m *tri_m_new(void);
 void tri_m_free(struct tri_m *m);
 /* The same for one that no thread has become. */
 void tri_m_unborn(struct tri_m *m);
-/* The calling thread becomes m: TLS, stack bounds, signals. */
+/* Where the calling thread's stack lies, as m has it then.  -ENOMEM, -EAGAIN. */
+TRI_NODISCARD int tri_m_find_stack(struct tri_m *m);
+/* The calling thread becomes m, which knows its stack: TLS, signals. */
 void tri_m_adopt(struct tri_m *m);
 /* Asks the spawner for a thread that runs m's scheduler. */
 void tri_m_start_thread(struct tri_m *m);

@@ -19,11 +19,19 @@
  *           of all of that.  The end of a mapping is no end: mlock, mprotect and
  *           madvise cut one in two.
  *
+ *   SCAN-4  How far a main thread's stack may grow is asked when it is looked for
+ *           below its former end; otherwise what lies deeper than the limit was when
+ *           the thread attached, which setrlimit raises, is taken for a stack that the
+ *           program made, and lost 8 MiB above the stack pointer.
+ *
  * Only the stack that a thread is on, or that a goroutine parked on, counts: other
  * stacks of the program's are no roots (tricolor.h).
  */
+#include <sys/resource.h>
+
 #include "base/check.h"
 #include "base/os.h"
+#include "base/syscall.h"
 #include "runtime/images.h"
 #include "runtime/sched.h"
 
@@ -41,6 +49,23 @@ scan_program_stack(uintptr_t sp, tri_scan_fn scan, void *arg)
     (void)tri_scan_copies(aligned(sp), sp + FOREIGN_BYTES_MAX, scan, arg);
 }
 
+/* SCAN-4.  Not by libc: its state may be in the middle of a change. */
+static uintptr_t
+may_reach_down_to(const struct tri_g *g)
+{
+    struct rlimit limit;
+    /* Relaxed: its own since it attached, which the bound goroutine came after. */
+    if (tri_load_relaxed(&g->bound->tid) != tri_os_pid()
+        || tri_syscall6(SYS_prlimit64, 0, RLIMIT_STACK, 0,
+                        (long)(uintptr_t)&limit, 0, 0)
+               != 0)
+        return g->stack.lo;
+    uintptr_t lo = limit.rlim_cur < g->stack.hi
+                     ? g->stack.hi - (uintptr_t)limit.rlim_cur
+                     : TRI_OS_PAGE_BYTES;
+    return lo < g->stack.lo ? lo : g->stack.lo;
+}
+
 /* A main thread's stack is mapped only as far down as it ever reached, in one
  * piece or, where some of it was locked or protected, in several. */
 static uintptr_t
@@ -50,10 +75,22 @@ mapped_from(const struct tri_g *g)
     uintptr_t at = g->stack.hi & ~(uintptr_t)(TRI_OS_PAGE_BYTES - 1);
     if (g->bound == NULL)
         return g->stack.lo;
-    while (at > g->stack.lo
-           && tri_os_read(&word, at - TRI_OS_PAGE_BYTES, sizeof(word)))
+    uintptr_t lo = may_reach_down_to(g);
+    while (at > lo && tri_os_read(&word, at - TRI_OS_PAGE_BYTES, sizeof(word)))
         at -= TRI_OS_PAGE_BYTES;
-    return at > g->stack.lo ? at : g->stack.lo;
+    return at > lo ? at : lo;
+}
+
+/* SCAN-1, SCAN-2, SCAN-3: where sp is, if that is not g's own stack. */
+static void
+scan_elsewhere(uintptr_t sp, const ucontext_t *uc, tri_scan_fn scan, void *arg)
+{
+    uintptr_t alt = uc == NULL ? 0 : (uintptr_t)uc->uc_stack.ss_sp;
+    size_t alt_bytes = uc == NULL ? 0 : uc->uc_stack.ss_size;
+    if (sp - alt < alt_bytes)
+        scan(aligned(sp), alt + alt_bytes, arg);
+    else
+        scan_program_stack(sp, scan, arg);
 }
 
 uintptr_t
@@ -65,13 +102,9 @@ tri_stack_scan(struct tri_g *g, uintptr_t sp, const ucontext_t *uc,
         scan(aligned(sp), g->stack.top, arg);
         return sp;
     }
-    uintptr_t alt = uc == NULL ? 0 : (uintptr_t)uc->uc_stack.ss_sp;
-    size_t alt_bytes = uc == NULL ? 0 : uc->uc_stack.ss_size;
-    if (sp - alt < alt_bytes)
-        scan(aligned(sp), alt + alt_bytes, arg); /* SCAN-2 */
-    else
-        scan_program_stack(sp, scan, arg);
     uintptr_t lo = mapped_from(g);
+    if (sp < lo || sp > g->stack.hi)
+        scan_elsewhere(sp, uc, scan, arg);
     scan(lo, g->stack.hi, arg);
     return g->stack.lo; /* nothing of it is dead for certain */
 }

@@ -26,8 +26,7 @@
 #include "runtime/sched.h"
 #include "trace/trace.h"
 
-static pthread_key_t exit_key;
-static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
+static TRI_ATOMIC(uint32_t) exit_key; /* plus 1; 0: none yet */
 
 static void
 on_thread_exit(void *unused)
@@ -43,11 +42,30 @@ on_thread_exit(void *unused)
     tri_thread_detach();
 }
 
-static void
-make_exit_key(void)
+/* What makes a thread detach that ends attached; a program may have used up all
+ * keys, and may give one back. */
+static int
+set_exit_key(struct tri_m *m)
 {
-    int error = pthread_key_create(&exit_key, on_thread_exit);
-    TRI_CHECK(error == 0, "no key for the end of threads (error %d)", error);
+    /* Acquire pairs with the CAS below: the key is made. */
+    uint32_t key = tri_load_acquire(&exit_key);
+    if (key == 0) {
+        pthread_key_t mine;
+        if (pthread_key_create(&mine, on_thread_exit) != 0)
+            return -EAGAIN;
+        if (tri_cas(&exit_key, &key, (uint32_t)mine + 1))
+            key = (uint32_t)mine + 1;
+        else
+            pthread_key_delete(mine); /* somebody else was first */
+    }
+    return -pthread_setspecific(key - 1, m);
+}
+
+static void
+unset_exit_key(void)
+{
+    /* Relaxed: this thread has set it. */
+    pthread_setspecific(tri_load_relaxed(&exit_key) - 1, NULL);
 }
 
 /* An M, not while the world stops; NULL: none left. */
@@ -85,17 +103,20 @@ scan_past(struct tri_m *m)
 int
 tri_thread_adopt(void)
 {
-    pthread_once(&exit_once, make_exit_key);
     struct tri_m *m = register_thread();
     if (m == NULL)
         return -ENOMEM;
-    if (tri_thread_data_note(&m->data) != 0) {
+    int error = tri_m_find_stack(m);
+    if (error == 0)
+        error = tri_thread_data_note(&m->data);
+    if (error == 0)
+        error = set_exit_key(m);
+    if (error != 0) {
         tri_m_unborn(m);
-        return -ENOMEM;
+        return error;
     }
     tri_trace_thread_start();
     tri_m_adopt(m);
-    pthread_setspecific(exit_key, m);
     tri_enter();
     tri_m_unblock(m, false);
     m->may_lose_p = 0;
@@ -146,7 +167,7 @@ tri_thread_detach(void)
     local->g = NULL;
     local->m = NULL; /* a stray signal after this returns at once */
     tri_leave();
-    pthread_setspecific(exit_key, NULL);
+    unset_exit_key();
     tri_signal_thread_end(m);
     tri_m_free(m);
 }

@@ -10,39 +10,118 @@
  *   TDATA-2  Read by copies: a library's block may be freed, with the library or by
  *            the thread's end; otherwise the scanner faults.
  *
- * A library loaded after the thread attached is not among them (tricolor.h): its
- * block comes to be at its first use, and nobody tells.
+ *   TDATA-3  A block that does not exist yet is made, by the first use that
+ *            __tls_get_addr is; otherwise it comes to be at the thread's own first
+ *            use, and nobody tells.
+ *   TDATA-4  With none of the loader's locks held, and the library held by a
+ *            reference; otherwise the two locks of a dlclose and ours are taken in
+ *            two orders, or the loader looks for a block of a library that is gone.
+ *
+ * A library loaded after the thread attached is not among them (tricolor.h).
  */
 #include "runtime/thread_data.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <link.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/persist.h"
 #include "runtime/images.h"
 
-/* This library's variables in the calling thread; false: none, or none yet. */
+/* The loader's: the address of a variable, as code without a fixed place for it
+ * asks. */
+struct variable {
+    unsigned long module;
+    unsigned long offset;
+};
+void *__tls_get_addr(struct variable *variable);
+
+/* Is the block there, in the calling thread?  *bytes: 0, the library has none. */
 static bool
-block_of(const struct dl_phdr_info *info, size_t bytes,
+has_block(const struct dl_phdr_info *info, size_t info_bytes, size_t *bytes)
+{
+    *bytes = 0;
+    if (info_bytes < offsetof(struct dl_phdr_info, dlpi_tls_data)
+                         + sizeof(info->dlpi_tls_data))
+        return false;
+    for (int i = 0; i < info->dlpi_phnum; i++)
+        if (info->dlpi_phdr[i].p_type == PT_TLS)
+            *bytes = info->dlpi_phdr[i].p_memsz;
+    return info->dlpi_tls_data != NULL;
+}
+
+/* ---- those that are not there yet ------------------------------------------ */
+
+/* The first library without its block, after `skip` others. */
+struct absent {
+    uint32_t skip;
+    char name[PATH_MAX];
+};
+
+static int
+find_absent(struct dl_phdr_info *info, size_t info_bytes, void *arg)
+{
+    struct absent *absent = arg;
+    size_t bytes;
+    if (has_block(info, info_bytes, &bytes) || bytes == 0
+        || info->dlpi_name == NULL)
+        return 0;
+    size_t length = strnlen(info->dlpi_name, sizeof(absent->name));
+    if (absent->skip > 0 || length == sizeof(absent->name)) {
+        absent->skip -= absent->skip > 0;
+        return 0;
+    }
+    memcpy(absent->name, info->dlpi_name, length + 1);
+    return 1;
+}
+
+/* TDATA-4.  False: unloaded meanwhile.  (If all others have let it go, its
+ * destructors run here.) */
+static bool
+make_block(const char *name)
+{
+    struct variable first = { 0, 0 };
+    void *library = dlopen(name, RTLD_LAZY | RTLD_NOLOAD);
+    if (library == NULL)
+        return false;
+    bool made = dlinfo(library, RTLD_DI_TLS_MODID, &first.module) == 0
+             && first.module != 0 && __tls_get_addr(&first) != NULL;
+    dlclose(library);
+    return made;
+}
+
+static void
+make_blocks(void)
+{
+    struct absent absent;
+    for (uint32_t given_up = 0;;) {
+        absent.skip = given_up;
+        if (dl_iterate_phdr(find_absent, &absent) == 0)
+            return;
+        if (!make_block(absent.name))
+            given_up++;
+    }
+}
+
+/* ---- all of them ------------------------------------------------------------ */
+
+/* This library's variables in the calling thread; false: none. */
+static bool
+block_of(const struct dl_phdr_info *info, size_t info_bytes,
          struct tri_data_range *range)
 {
-    if (bytes < offsetof(struct dl_phdr_info, dlpi_tls_data)
-                    + sizeof(info->dlpi_tls_data)
-        || info->dlpi_tls_data == NULL)
+    size_t bytes;
+    if (!has_block(info, info_bytes, &bytes))
         return false;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        if (info->dlpi_phdr[i].p_type == PT_TLS) {
-            uintptr_t lo = (uintptr_t)info->dlpi_tls_data;
-            uintptr_t hi = lo + info->dlpi_phdr[i].p_memsz;
-            *range = (struct tri_data_range){ (lo + sizeof(lo) - 1)
-                                                  & ~(sizeof(lo) - 1),
-                                              hi & ~(sizeof(lo) - 1) };
-            return range->lo < range->hi;
-        }
-    }
-    return false;
+    uintptr_t lo = (uintptr_t)info->dlpi_tls_data;
+    uintptr_t hi = lo + bytes;
+    *range = (struct tri_data_range){ (lo + sizeof(lo) - 1) & ~(sizeof(lo) - 1),
+                                      hi & ~(sizeof(lo) - 1) };
+    return range->lo < range->hi;
 }
 
 /* As many as there is room for; count has them all. */
@@ -62,6 +141,7 @@ note_one(struct dl_phdr_info *info, size_t bytes, void *arg)
 int
 tri_thread_data_note(struct tri_thread_data *data)
 {
+    make_blocks();
     for (;;) {
         data->count = 0;
         dl_iterate_phdr(note_one, data);

@@ -75,7 +75,8 @@ static int
 quota_in(const char *path)
 {
     char text[64];
-    long fd = tri_syscall3(SYS_openat, AT_FDCWD, (long)path, O_RDONLY);
+    long fd =
+        tri_syscall3(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return 0;
     long bytes = tri_syscall3(SYS_read, fd, (long)text, sizeof(text) - 1);
@@ -101,8 +102,8 @@ static int
 cgroup_quota(void)
 {
     char line[512];
-    long fd =
-        tri_syscall3(SYS_openat, AT_FDCWD, (long)"/proc/self/cgroup", O_RDONLY);
+    long fd = tri_syscall3(SYS_openat, AT_FDCWD, (long)"/proc/self/cgroup",
+                           O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return 0;
     long bytes = tri_syscall3(SYS_read, fd, (long)line, sizeof(line) - 1);

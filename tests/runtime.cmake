@@ -100,6 +100,13 @@ if(TARGET rt_roots)
             ROOT_LIBRARY_${which}="$<TARGET_FILE:rt_root_library_${which}>")
     endforeach()
 endif()
+tri_test(rt_embed LAYERS runtime SOURCES unit/rt_embed.c
+         LABELS unit crash smoke TIMEOUT 120)
+if(TARGET rt_embed AND TARGET rt_root_library_A)
+    add_dependencies(rt_embed rt_root_library_A)
+    target_compile_definitions(rt_embed PRIVATE
+        ROOT_LIBRARY_A="$<TARGET_FILE:rt_root_library_A>")
+endif()
 if(TARGET rt_tls)
     tri_add_test(rt_tls_long COMMAND rt_tls --seconds 60
                  LABELS stress long soak TIMEOUT 300 PROCESSORS 2)

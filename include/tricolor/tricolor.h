@@ -97,7 +97,8 @@ static const char *const tri_sections_agree __attribute__((used)) =
  */
 struct tri_options {
     int procs;            /* TRI_PROCS: Ps; default: usable CPUs, followed when
-                             affinity or cgroup quota change */
+                             affinity (of all threads: taskset -a) or
+                             cgroup quota change */
     int gc_percent;       /* TRI_GC: as GOGC; -1 off; default 100 */
     int64_t memory_limit; /* TRI_MEMORY_LIMIT: bytes; default none */
     size_t stack_bytes;   /* TRI_STACK: of a goroutine; default 64 KiB */
@@ -347,7 +348,8 @@ TRI_API void tri_safepoint(void);
 /* Writes every goroutine's state, stack and origin, as they were at one moment, to
  * fd; 0 or -errno.  Those at the same place are one entry.  Frames are followed by
  * frame pointers: build with -fno-omit-frame-pointer to see the program's own.
- * SIGQUIT does the same (TRI_DEBUG=sigquit).  Go: pprof's goroutine profile,
+ * SIGQUIT does the same (TRI_DEBUG=sigquit); with sigquit=go what finds no room, in a
+ * pipe that is full, is written when there is some.  Go: pprof's goroutine profile,
  * debug=1. */
 TRI_API int tri_dump_goroutines(int fd);
 
@@ -362,7 +364,9 @@ TRI_API void tri_blocking_begin(void);
 TRI_API void tri_blocking_end(void);
 
 /* Any pthread: attach, use the API, detach; thread exit detaches by itself.
- * 0, -ENOMEM, -EALREADY, -ENXIO before tri_init.  Attach may wait for a P. */
+ * 0; -ENOMEM, or -EAGAIN where no descriptor or thread-specific key can be had, which
+ * may be tried again; -EALREADY; -ENXIO before tri_init.  Attach may wait for a P, and
+ * for the loader's lock: a library's constructor is not to wait for one that attaches. */
 TRI_API int tri_thread_attach(void);
 TRI_API void tri_thread_detach(void);
 

@@ -8,7 +8,8 @@
  * list before begin_marking in tri_cycle_start (ROOT-5); leave out the shading
  * in tri_roots_add (ROOT-2), or do it in one section (ROOT-8); leave out the grace
  * period in tri_roots_remove, or the phase in compact_locked (ROOT-3); scan no thread's
- * variables (leave out tri_thread_data_scan).
+ * variables (leave out tri_thread_data_scan), or only those that it has used (leave
+ * out make_blocks: TDATA-3).
  */
 #include <tricolor/tricolor.h>
 
@@ -609,11 +610,12 @@ forget_stack(void)
 }
 
 static void *
-keep_in_variables(void *unused)
+keep_in_variables(void *used_before)
 {
-    (void)unused;
-    void **own = own_of_library(); /* from here on this thread has them */
+    if (used_before != NULL)
+        (void)own_of_library(); /* from here on this thread has them */
     EXPECT_EQ(tri_thread_attach(), 0);
+    void **own = own_of_library();
     fill_own(own);
     forget_stack();
     for (int round = 0; round < 3; round++) {
@@ -639,7 +641,9 @@ TEST(variables_of_attached_threads_are_roots)
     EXPECT(own_of_library != NULL);
     tri_blocking_begin();
     for (int i = 0; i < 3; i++)
-        EXPECT_EQ(pthread_create(&thread[i], NULL, keep_in_variables, NULL), 0);
+        EXPECT_EQ(pthread_create(&thread[i], NULL, keep_in_variables,
+                                 i == 0 ? NULL : &library),
+                  0);
     for (int i = 0; i < 3; i++)
         EXPECT_EQ(pthread_join(thread[i], NULL), 0);
     tri_blocking_end();

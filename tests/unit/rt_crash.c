@@ -2,18 +2,24 @@
 /*
  * tests/unit/rt_crash.c: what the runtime says before it dies, and what it
  * says to who calls it wrongly.
- * To see it fail: install no SIGSEGV handler (tri_crash_init), let
- * tri_deadlock_check never be certain, leave one of the two errors out of control()
- * in poll_file.c ("closing_the_runtimes_epoll..."), or the look at the
- * cache out of tri_rwmutex_rlock in tricolor.h ("a_call_from_an_unknown_thread...").
+ * To see it fail: install no SIGSEGV handler (tri_crash_init), do not send again
+ * what was sent (send_again: CRASH-1), let tri_deadlock_check never be certain, take
+ * every thread "...-ust" for the tracer's (is_tracers_name), leave one of the two
+ * errors out of control() in poll_file.c ("closing_the_runtimes_epoll..."), or the
+ * look at the cache out of tri_rwmutex_rlock in tricolor.h
+ * ("a_call_from_an_unknown_thread...").
  */
 #include <tricolor/tricolor.h>
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/sanitize.h"
@@ -121,6 +127,87 @@ TEST(an_overflow_names_the_goroutine_and_the_cure)
     EXPECT_DEATH(overflow_in_child, &by_signals, "stack overflow in goroutine");
 }
 
+/* ---- signals that somebody sent ---------------------------------------------- */
+
+static int sent;
+static volatile int handled;
+
+static int
+send_and_live_on(void *unused)
+{
+    (void)unused;
+    kill(getpid(), sent);
+    while (handled == 0)
+        tri_sleep(1000 * 1000);
+    abort(); /* a child of EXPECT_DEATH ends so */
+}
+
+static void
+note_signal(int number)
+{
+    handled = number;
+}
+
+static void
+send_to_handler(void *arg)
+{
+    signal(sent, note_signal);
+    in_runtime(arg);
+}
+
+static int
+send_to_itself(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 3; i++)
+        raise(sent);
+    abort(); /* a child of EXPECT_DEATH ends so */
+}
+
+static void
+send_to_nobody(void *arg)
+{
+    signal(sent, SIG_IGN);
+    in_runtime(arg);
+}
+
+/* Dies of it, not by abort. */
+static void
+expect_killed(int number)
+{
+    pid_t child = fork();
+    EXPECT(child >= 0);
+    if (child == 0) {
+        struct rlimit none = { 0, 0 };
+        setrlimit(RLIMIT_CORE, &none);
+        alarm(30);
+        sent = number;
+        in_runtime(&(struct call){ send_and_live_on });
+        _exit(0);
+    }
+    int status = 0;
+    EXPECT(waitpid(child, &status, 0) == child);
+    EXPECT_F(WIFSIGNALED(status) && WTERMSIG(status) == number,
+             "status %#x after signal %d", (unsigned)status, number);
+}
+
+TEST(a_fault_that_somebody_sent_goes_to_whoever_was_there)
+{
+    static const int faults[] = { SIGSEGV, SIGBUS };
+    if (TRI_ASAN || TRI_TSAN) {
+        test_skip("the sanitizer takes the fault");
+        return;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        sent = faults[i];
+        expect_killed(sent);
+        struct call call = { send_and_live_on };
+        EXPECT_DEATH(send_to_handler, &call, "");
+        call.fn = send_to_itself;
+        EXPECT_DEATH(send_to_nobody, &call, "");
+    }
+}
+
 /* ---- deadlock --------------------------------------------------------------- */
 
 static int
@@ -160,6 +247,38 @@ TEST(a_deadlock_is_told_with_what_everybody_waits_for)
     EXPECT_DEATH(in_runtime, &call, "[select without channels], main");
     call.fn = select_no_case; /* Go: select {} */
     EXPECT_DEATH(in_runtime, &call, "[select without channels], main");
+}
+
+/* Of the program's, though its name ends like one of the tracer's. */
+static void *
+wake_later(void *chan)
+{
+    pthread_setname_np(pthread_self(), "my-ust");
+    usleep(300000);
+    EXPECT_EQ(tri_thread_attach(), 0);
+    tri_chan_send(chan, "x");
+    tri_thread_detach();
+    return NULL;
+}
+
+static int
+wait_for_a_thread(void *unused)
+{
+    (void)unused;
+    static struct tri_chan *chan;
+    pthread_t thread;
+    char letter = 0;
+    TRI_STORE(&chan, tri_chan_make(1, 0));
+    EXPECT_EQ(pthread_create(&thread, NULL, wake_later, chan), 0);
+    tri_chan_recv(chan, &letter);
+    (void)dprintf(2, "woken by %c", letter);
+    abort(); /* a child of EXPECT_DEATH ends so */
+}
+
+TEST(a_thread_that_may_wake_somebody_is_no_deadlock)
+{
+    struct call call = { wait_for_a_thread };
+    EXPECT_DEATH(in_runtime, &call, "woken by x");
 }
 
 /* ---- misuse ----------------------------------------------------------------- */

@@ -4,7 +4,8 @@
  * and before a death; and goroutines with stacks of their own size.
  * To see it fail: let place_of (runtime/dump.c) take a goroutine in a blocking call
  * for a parked one, call tri_dump_poll in the handler of SIGQUIT (DUMP-2), write
- * while the world is stopped (DUMP-3: it hangs), or leave free_sized out of tri_g_free
+ * while the world is stopped (DUMP-3: it hangs), let sysmon write all of it at once
+ * (DUMP-4: it hangs), or leave free_sized out of tri_g_free
  * (memory grows).
  */
 #include <tricolor/tricolor.h>
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -335,6 +337,95 @@ ask_for_too_much(void *unused)
 TEST(a_stack_has_a_largest_size)
 {
     run(ask_for_too_much, "tri_go_sized: a stack of 2147483648 bytes");
+}
+
+/* ---- SIGQUIT, and nobody reads -------------------------------------------------- */
+
+enum {
+    DEPTHS = 100, /* a dump of many times what the pipe holds */
+    PIPE_BYTES = 4096
+};
+
+static __attribute__((noinline)) void
+wait_below(intptr_t depth)
+{
+    if (depth == 0)
+        tri_chan_recv(never, NULL);
+    else
+        wait_below(depth - 1);
+    __asm__ volatile(""); /* no tail call */
+}
+
+static void
+wait_at_depth(void *depth)
+{
+    wait_below((intptr_t)depth % 20);
+    tri_waitgroup_done(&group);
+}
+
+static void
+wait_for_the_pipe(size_t bytes)
+{
+    int there = 0;
+    while ((size_t)there < bytes) {
+        tri_sleep(1000000);
+        EXPECT_EQ(ioctl(ends[0], FIONREAD, &there), 0);
+    }
+}
+
+/* One P: we come back only if sysmon takes it from who spins. */
+static void
+be_preempted(void)
+{
+    __atomic_store_n(&leave, 0, __ATOMIC_RELEASE);
+    tri_waitgroup_add(&group, 1);
+    tri_go(spin_at_a_place, NULL);
+    tri_yield();
+    __atomic_store_n(&leave, 1, __ATOMIC_RELEASE);
+    tri_waitgroup_wait(&group);
+}
+
+static int
+quit_into_a_full_pipe(void *unused)
+{
+    (void)unused;
+    char bytes[512];
+    never = tri_chan_make(1, 0);
+    int errors = dup(2);
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT(fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES) == PIPE_BYTES);
+    for (intptr_t i = 0; i < DEPTHS; i++)
+        tri_go(wait_at_depth, (void *)i);
+    for (int i = 0; i < 3; i++)
+        tri_yield();
+    EXPECT_EQ(dup2(ends[1], 2), 2);
+    kill(getpid(), SIGQUIT);
+    wait_for_the_pipe(1);
+    for (int i = 0; i < 5; i++)
+        be_preempted();
+    for (size_t got = 0; got < (size_t)2 * PIPE_BYTES;) {
+        ssize_t more = tri_read(ends[0], bytes, sizeof(bytes));
+        EXPECT(more > 0);
+        got += (size_t)more;
+    }
+    EXPECT_EQ(dup2(errors, 2), 2);
+    return 0;
+}
+
+static void
+run_on_one_p(void *unused)
+{
+    (void)unused;
+    struct tri_options options = { .procs = 1, .debug = "sigquit=go" };
+    alarm(60);
+    if (tri_main(quit_into_a_full_pipe, NULL, &options) == 0)
+        (void)dprintf(2, "all is well");
+    abort();
+}
+
+TEST(sysmon_does_not_wait_for_who_reads_a_dump)
+{
+    EXPECT_DEATH(run_on_one_p, NULL, "all is well");
 }
 
 TEST_MAIN
