@@ -72,7 +72,10 @@ park_bound(struct tri_m *m, struct tri_g *g,
     /* Release pairs with the CAS of who makes us ready, or reads the state to
      * scan us; so do those below. */
     tri_store_release(&g->state, TRI_G_WAITING);
-    if (commit != NULL && !commit(g, arg)) {
+    m->leaves_p = p;
+    bool waits = commit == NULL || commit(g, arg);
+    m->leaves_p = NULL;
+    if (!waits) {
         tri_store_release(&g->state, TRI_G_RUNNING);
         tri_p_install(p, m);
         tri_p_point_cache(p);

@@ -372,10 +372,11 @@ tri_p_hand_off(struct tri_p *p)
         tri_m_wake(wanting);
     rouse(m);
     /* SCHED-2: who made work visible since we looked saw no idle P; and who spun
-     * then may have found other work, or looked too early. */
-    if (idle
-        && (work_anywhere(calls) || tri_poll_unattended()
-            || tri_timers_unwatched(tri_timers_next())))
+     * then may have found other work, or looked too early.  TIMER-3, whoever has
+     * p now: he sees to its own times only, if he is a scheduler, and what its last
+     * holder set may be elsewhere. */
+    if (tri_timers_unwatched(tri_timers_next())
+        || (idle && (work_anywhere(calls) || tri_poll_unattended())))
         tri_sched_wake();
 }
 
@@ -463,10 +464,12 @@ put_local(struct tri_p *p, struct tri_g *g, bool next)
     if (tri_debug.schedfuzz != 0)
         next = next && tri_p_random(p) % 2 == 0;
     if (next) {
-        /* The one that was next goes to the queue's end.  The swap is what the
-         * look for an idle P follows (SCHED-2). */
+        /* The one that was next goes to the queue's end.  Both are followed by
+         * the look for an idle P, and so sequentially consistent (SCHED-2): the
+         * swap for the one that is next now; the put for the other, the only one
+         * of the two that is there for others while p defers. */
         g = tri_swap(&p->runnext, g);
-        placed = g == NULL || tri_runq_put(&p->runq, g);
+        placed = g == NULL || tri_runq_put_seen(&p->runq, g);
         only = g == NULL && tri_runq_empty(&p->runq);
     } else {
         placed = tri_runq_put_seen(&p->runq, g);
