@@ -738,19 +738,6 @@ sleep_idle(struct tri_m *m)
         tri_timers_run_all();
 }
 
-/* Main has returned: nobody is scheduled any more (tricolor.h, tri_main). */
-static void
-rest_for_ever(struct tri_m *m)
-{
-    stop_spinning(m);
-    for (;;) {
-        tri_m_block(m);
-        tri_m_sleep(m, -1);
-        tri_m_unblock(m, false);
-        tri_m_safe_point(m);
-    }
-}
-
 static bool
 run_worker(struct tri_m *m, struct tri_p *p, bool idle)
 {
@@ -943,8 +930,6 @@ tri_sched_loop(struct tri_m *m)
     for (;;) {
         if (TRI_UNLIKELY(tri_m_asked(m)))
             tri_m_safe_point(m);
-        if (tri_load_relaxed(&tri_sched.ending) != 0)
-            rest_for_ever(m);
         struct tri_p *p = tri_load_relaxed(&m->p);
         if (p == NULL) {
             stop_spinning(m);
@@ -952,7 +937,8 @@ tri_sched_loop(struct tri_m *m)
             continue;
         }
         struct tri_g *g = find_work(m, p);
-        if (g == NULL)
+        /* SCHED-7: g stays runnable, in no queue. */
+        if (g == NULL || TRI_UNLIKELY(tri_load_relaxed(&tri_sched.ending) != 0))
             continue;
         stop_spinning(m);
         see_to_timers(m, p);

@@ -13,6 +13,10 @@
  *   SCHED-4  The scheduler runs inside one critical section with safe points;
  *            it is never stopped in place; otherwise it is stopped with the
  *            scheduler's lock, or a goroutine that is nowhere, in its hands.
+ *   SCHED-7  After main has returned no goroutine is switched to, but Ps go round as
+ *            before: to attached threads and others that want one, to mark workers,
+ *            to who sees to timers; otherwise an attached thread that comes back
+ *            from a blocking call waits for ever, as does who joins it.
  */
 #ifndef TRI_RUNTIME_SCHED_H
 #define TRI_RUNTIME_SCHED_H
@@ -64,7 +68,7 @@ struct tri_sched {
     TRI_ATOMIC(uint64_t) next_goid; /* [a] */
     TRI_ATOMIC(int64_t) live_count; /* [a] the program's goroutines */
     TRI_ATOMIC(uint32_t) foreign;   /* [a] a thread was ever attached */
-    TRI_ATOMIC(uint32_t) ending;    /* [a] main returned: schedule nobody */
+    TRI_ATOMIC(uint32_t) ending;    /* [a] main returned: SCHED-7 */
     TRI_ATOMIC(uint64_t) switches;  /* [a] of in-place preemptions */
     TRI_ATOMIC(uint32_t) places;    /* [a] grows when TRI_BIND's CPUs change */
     bool async_stop;                /* [c] */

@@ -42,6 +42,8 @@ if(TARGET rt_defer)
         LABELS stress sanitize TIMEOUT 180 PROCESSORS 2
         ENVIRONMENT TRI_DEBUG=schedfuzz=17)
 endif()
+tri_test(rt_after_main SOURCES unit/rt_after_main.c
+         LABELS unit sanitize smoke TIMEOUT 60 PROCESSORS 2)
 tri_test(rt_pauses SOURCES unit/rt_pauses.c
          LABELS unit sanitize smoke PROCESSORS 2)
 tri_test(rt_retired_p SOURCES unit/rt_retired_p.c
