@@ -353,12 +353,17 @@ tri_p_hand_off(struct tri_p *p)
     bool idle = false;
     uint64_t calls = tri_load(&worker_calls);
     struct tri_m *m = NULL;
+    struct tri_m *wanting = NULL;
     tri_lock(&tri_sched.lock);
-    struct tri_m *wanting = tri_m_take_wanting_locked();
+    work = work || tri_load(&tri_sched.queue_count) != 0;
+    /* In turns, as in find_work, which ends the queues' turn. */
+    if (!work || p->queue_turn == 0)
+        wanting = tri_m_take_wanting_locked();
     uint32_t none = 0;
-    if (wanting != NULL)
+    if (wanting != NULL) {
+        p->queue_turn = 1;
         tri_p_install(p, wanting);
-    else if (work || tri_load(&tri_sched.queue_count) != 0)
+    } else if (work)
         m = start_locked(p, false);
     else if (tri_load(&tri_sched.idle_p_count) == 0
              && tri_cas(&tri_sched.spinning, &none, 1))
