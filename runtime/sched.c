@@ -278,13 +278,10 @@ tri_sched_born(struct tri_m *m)
 bool
 tri_sched_serve_wanting(int64_t now_ns)
 {
-    enum {
-        PATIENCE_NS = 1000000
-    };
     if (tri_load(&tri_sched.want_count) == 0
         || tri_load(&tri_sched.idle_p_count) == 0
         || (tri_load(&tri_sched.births) != 0
-            && now_ns - tri_load(&tri_sched.birth_ns) < PATIENCE_NS))
+            && now_ns - tri_load(&tri_sched.birth_ns) < TRI_BIRTH_PATIENCE_NS))
         return false;
     tri_lock(&tri_sched.lock);
     struct tri_m *m = NULL;

@@ -32,8 +32,12 @@
 #include "runtime/m.h"
 #include "runtime/p.h"
 
-/* So many decisions, and the global queue goes first (T-010). */
+/* So many decisions, and the global queue goes first (T-010).  By a count of its
+ * own, which is set back then: `tick` moves by more than one, and may never meet a
+ * multiple. */
 #define TRI_GLOBAL_EVERY 61u
+/* So long is a P kept for a thread that is being born (BORN-3). */
+#define TRI_BIRTH_PATIENCE_NS INT64_C(1000000)
 
 /* Keys: [c] constant after tri_sched_init; [l] `lock`; [a] atomic; [w] written
  * with the world stopped. */

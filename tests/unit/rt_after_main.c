@@ -100,8 +100,7 @@ start_threads(void *threads)
     pthread_t *thread = threads;
     tri_waitgroup_add(&arrived, MODES);
     for (uintptr_t i = 0; i < MODES; i++)
-        EXPECT_EQ(pthread_create(&thread[i], NULL, outlive_main, (void *)i),
-                  0);
+        EXPECT_EQ(pthread_create(&thread[i], NULL, outlive_main, (void *)i), 0);
     tri_waitgroup_wait(&arrived);
     tri_go(compute_for_ever, NULL);
     tri_go(yield_for_ever, NULL);

@@ -342,9 +342,9 @@ TEST(a_time_set_on_the_way_out_is_watched)
     for (int i = 0; i < 2; i++)
         TRI_STORE(&turn[i], tri_chan_make(0, 1));
     for (uintptr_t i = 0; i < 2; i++)
-        EXPECT_EQ(pthread_create(&thread[i], NULL, take_turns_attached,
-                                 (void *)i),
-                  0);
+        EXPECT_EQ(
+            pthread_create(&thread[i], NULL, take_turns_attached, (void *)i),
+            0);
     tri_chan_send(turn[0], NULL);
     tri_waitgroup_wait(&attached); /* our P is idle, too */
     tri_blocking_begin();
