@@ -804,7 +804,8 @@ go_idle(struct tri_m *m, uint64_t calls_before)
 static struct tri_g *
 find_work(struct tri_m *m, struct tri_p *p)
 {
-    uint32_t tick = tri_p_tick(p);
+    tri_p_tick(p);
+    p->global_streak++;
     /* Looked at first: it is sysmon's line as well. */
     if (TRI_UNLIKELY(tri_load_relaxed(&p->preempt) != 0))
         tri_store_relaxed(&p->preempt, 0);
@@ -824,8 +825,10 @@ find_work(struct tri_m *m, struct tri_p *p)
     if (run_worker(m, p, false))
         return NULL;
     struct tri_g *g = NULL;
-    if (tick % TRI_GLOBAL_EVERY == 0)
+    if (p->global_streak >= TRI_GLOBAL_EVERY) {
+        p->global_streak = 0;
         g = take_global(p, 1);
+    }
     if (g == NULL)
         g = take_local(p);
     if (g == NULL)

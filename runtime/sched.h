@@ -11,8 +11,10 @@
  *   SCHED-3  A spinning M that found work wakes another one if it was the last
  *            to spin; otherwise a burst of work is picked up by one M alone.
  *   SCHED-4  The scheduler runs inside one critical section with safe points;
- *            it is never stopped in place; otherwise it is stopped with the
- *            scheduler's lock, or a goroutine that is nowhere, in its hands.
+ *            it is never stopped in place, but where it leaves the section with
+ *            nothing in its hands, after a mark worker; otherwise it is stopped
+ *            with the scheduler's lock, or a goroutine that is nowhere, in its
+ *            hands.
  *   SCHED-7  After main has returned no goroutine is switched to, but Ps go round as
  *            before: to attached threads and others that want one, to mark workers,
  *            to who sees to timers; otherwise an attached thread that comes back
