@@ -106,6 +106,7 @@ struct tri_m {
     int64_t watches_ns; /* [o] sleeps until then: TIMER-3; 0: it does not */
     uint32_t blocking_depth;  /* [o] tri_blocking_begin nests */
     struct tri_p *blocking_p; /* [o] the P it left in SYSCALL */
+    struct tri_p *leaves_p;   /* [o] the P it parks on; else NULL */
     /* [a] sysmon must leave it its P; written by its own thread. */
     TRI_ATOMIC(uint32_t) no_preempt;
     uint32_t may_lose_p;         /* [o] in the scheduler: goes idle without */

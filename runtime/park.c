@@ -72,7 +72,10 @@ park_bound(struct tri_m *m, struct tri_g *g,
     /* Release pairs with the CAS of who makes us ready, or reads the state to
      * scan us; so do those below. */
     tri_store_release(&g->state, TRI_G_WAITING);
-    if (commit != NULL && !commit(g, arg)) {
+    m->leaves_p = p;
+    bool waits = commit == NULL || commit(g, arg);
+    m->leaves_p = NULL;
+    if (!waits) {
         tri_store_release(&g->state, TRI_G_RUNNING);
         tri_p_install(p, m);
         tri_p_point_cache(p);
@@ -124,12 +127,15 @@ tri_park_unlock(struct tri_lock *lock, const char *reason)
 static bool
 alone(struct tri_p *p)
 {
-    return tri_load_relaxed(&p->runnext) == NULL && tri_runq_empty(&p->runq)
-        && tri_load_relaxed(&tri_sched.queue_count) == 0
-        && tri_load_relaxed(&tri_sched.want_count) == 0
-        && tri_load_relaxed(&p->timers.next_ns) == INT64_MAX
-        && tri_load_relaxed(&p->preempt) == 0 && !tri_gc_active()
-        && tri_p_tick(p) % TRI_GLOBAL_EVERY != 0 && tri_debug.schedfuzz == 0;
+    if (tri_load_relaxed(&p->runnext) != NULL || !tri_runq_empty(&p->runq)
+        || tri_load_relaxed(&tri_sched.queue_count) != 0
+        || tri_load_relaxed(&tri_sched.want_count) != 0
+        || tri_load_relaxed(&p->timers.next_ns) != INT64_MAX
+        || tri_load_relaxed(&p->preempt) != 0 || tri_gc_active()
+        || tri_debug.schedfuzz != 0)
+        return false;
+    tri_p_tick(p);
+    return ++p->global_streak < TRI_GLOBAL_EVERY;
 }
 
 /* A bound goroutine gives its P up only if somebody waits for one. */

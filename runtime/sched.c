@@ -278,13 +278,10 @@ tri_sched_born(struct tri_m *m)
 bool
 tri_sched_serve_wanting(int64_t now_ns)
 {
-    enum {
-        PATIENCE_NS = 1000000
-    };
     if (tri_load(&tri_sched.want_count) == 0
         || tri_load(&tri_sched.idle_p_count) == 0
         || (tri_load(&tri_sched.births) != 0
-            && now_ns - tri_load(&tri_sched.birth_ns) < PATIENCE_NS))
+            && now_ns - tri_load(&tri_sched.birth_ns) < TRI_BIRTH_PATIENCE_NS))
         return false;
     tri_lock(&tri_sched.lock);
     struct tri_m *m = NULL;
@@ -353,12 +350,17 @@ tri_p_hand_off(struct tri_p *p)
     bool idle = false;
     uint64_t calls = tri_load(&worker_calls);
     struct tri_m *m = NULL;
+    struct tri_m *wanting = NULL;
     tri_lock(&tri_sched.lock);
-    struct tri_m *wanting = tri_m_take_wanting_locked();
+    work = work || tri_load(&tri_sched.queue_count) != 0;
+    /* In turns, as in find_work, which ends the queues' turn. */
+    if (!work || p->queue_turn == 0)
+        wanting = tri_m_take_wanting_locked();
     uint32_t none = 0;
-    if (wanting != NULL)
+    if (wanting != NULL) {
+        p->queue_turn = 1;
         tri_p_install(p, wanting);
-    else if (work || tri_load(&tri_sched.queue_count) != 0)
+    } else if (work)
         m = start_locked(p, false);
     else if (tri_load(&tri_sched.idle_p_count) == 0
              && tri_cas(&tri_sched.spinning, &none, 1))
@@ -372,10 +374,11 @@ tri_p_hand_off(struct tri_p *p)
         tri_m_wake(wanting);
     rouse(m);
     /* SCHED-2: who made work visible since we looked saw no idle P; and who spun
-     * then may have found other work, or looked too early. */
-    if (idle
-        && (work_anywhere(calls) || tri_poll_unattended()
-            || tri_timers_unwatched(tri_timers_next())))
+     * then may have found other work, or looked too early.  TIMER-3, whoever has
+     * p now: he sees to its own times only, if he is a scheduler, and what its last
+     * holder set may be elsewhere. */
+    if (tri_timers_unwatched(tri_timers_next())
+        || (idle && (work_anywhere(calls) || tri_poll_unattended())))
         tri_sched_wake();
 }
 
@@ -463,10 +466,12 @@ put_local(struct tri_p *p, struct tri_g *g, bool next)
     if (tri_debug.schedfuzz != 0)
         next = next && tri_p_random(p) % 2 == 0;
     if (next) {
-        /* The one that was next goes to the queue's end.  The swap is what the
-         * look for an idle P follows (SCHED-2). */
+        /* The one that was next goes to the queue's end.  Both are followed by
+         * the look for an idle P, and so sequentially consistent (SCHED-2): the
+         * swap for the one that is next now; the put for the other, the only one
+         * of the two that is there for others while p defers. */
         g = tri_swap(&p->runnext, g);
-        placed = g == NULL || tri_runq_put(&p->runq, g);
+        placed = g == NULL || tri_runq_put_seen(&p->runq, g);
         only = g == NULL && tri_runq_empty(&p->runq);
     } else {
         placed = tri_runq_put_seen(&p->runq, g);
@@ -735,19 +740,6 @@ sleep_idle(struct tri_m *m)
         tri_timers_run_all();
 }
 
-/* Main has returned: nobody is scheduled any more (tricolor.h, tri_main). */
-static void
-rest_for_ever(struct tri_m *m)
-{
-    stop_spinning(m);
-    for (;;) {
-        tri_m_block(m);
-        tri_m_sleep(m, -1);
-        tri_m_unblock(m, false);
-        tri_m_safe_point(m);
-    }
-}
-
 static bool
 run_worker(struct tri_m *m, struct tri_p *p, bool idle)
 {
@@ -812,7 +804,8 @@ go_idle(struct tri_m *m, uint64_t calls_before)
 static struct tri_g *
 find_work(struct tri_m *m, struct tri_p *p)
 {
-    uint32_t tick = tri_p_tick(p);
+    tri_p_tick(p);
+    p->global_streak++;
     /* Looked at first: it is sysmon's line as well. */
     if (TRI_UNLIKELY(tri_load_relaxed(&p->preempt) != 0))
         tri_store_relaxed(&p->preempt, 0);
@@ -832,8 +825,10 @@ find_work(struct tri_m *m, struct tri_p *p)
     if (run_worker(m, p, false))
         return NULL;
     struct tri_g *g = NULL;
-    if (tick % TRI_GLOBAL_EVERY == 0)
+    if (p->global_streak >= TRI_GLOBAL_EVERY) {
+        p->global_streak = 0;
         g = take_global(p, 1);
+    }
     if (g == NULL)
         g = take_local(p);
     if (g == NULL)
@@ -940,8 +935,6 @@ tri_sched_loop(struct tri_m *m)
     for (;;) {
         if (TRI_UNLIKELY(tri_m_asked(m)))
             tri_m_safe_point(m);
-        if (tri_load_relaxed(&tri_sched.ending) != 0)
-            rest_for_ever(m);
         struct tri_p *p = tri_load_relaxed(&m->p);
         if (p == NULL) {
             stop_spinning(m);
@@ -949,7 +942,8 @@ tri_sched_loop(struct tri_m *m)
             continue;
         }
         struct tri_g *g = find_work(m, p);
-        if (g == NULL)
+        /* SCHED-7: g stays runnable, in no queue. */
+        if (g == NULL || TRI_UNLIKELY(tri_load_relaxed(&tri_sched.ending) != 0))
             continue;
         stop_spinning(m);
         see_to_timers(m, p);

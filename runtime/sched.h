@@ -11,8 +11,14 @@
  *   SCHED-3  A spinning M that found work wakes another one if it was the last
  *            to spin; otherwise a burst of work is picked up by one M alone.
  *   SCHED-4  The scheduler runs inside one critical section with safe points;
- *            it is never stopped in place; otherwise it is stopped with the
- *            scheduler's lock, or a goroutine that is nowhere, in its hands.
+ *            it is never stopped in place, but where it leaves the section with
+ *            nothing in its hands, after a mark worker; otherwise it is stopped
+ *            with the scheduler's lock, or a goroutine that is nowhere, in its
+ *            hands.
+ *   SCHED-7  After main has returned no goroutine is switched to, but Ps go round as
+ *            before: to attached threads and others that want one, to mark workers,
+ *            to who sees to timers; otherwise an attached thread that comes back
+ *            from a blocking call waits for ever, as does who joins it.
  */
 #ifndef TRI_RUNTIME_SCHED_H
 #define TRI_RUNTIME_SCHED_H
@@ -28,8 +34,12 @@
 #include "runtime/m.h"
 #include "runtime/p.h"
 
-/* So many decisions, and the global queue goes first (T-010). */
+/* So many decisions, and the global queue goes first (T-010).  By a count of its
+ * own, which is set back then: `tick` moves by more than one, and may never meet a
+ * multiple. */
 #define TRI_GLOBAL_EVERY 61u
+/* So long is a P kept for a thread that is being born (BORN-3). */
+#define TRI_BIRTH_PATIENCE_NS INT64_C(1000000)
 
 /* Keys: [c] constant after tri_sched_init; [l] `lock`; [a] atomic; [w] written
  * with the world stopped. */
@@ -64,7 +74,7 @@ struct tri_sched {
     TRI_ATOMIC(uint64_t) next_goid; /* [a] */
     TRI_ATOMIC(int64_t) live_count; /* [a] the program's goroutines */
     TRI_ATOMIC(uint32_t) foreign;   /* [a] a thread was ever attached */
-    TRI_ATOMIC(uint32_t) ending;    /* [a] main returned: schedule nobody */
+    TRI_ATOMIC(uint32_t) ending;    /* [a] main returned: SCHED-7 */
     TRI_ATOMIC(uint64_t) switches;  /* [a] of in-place preemptions */
     TRI_ATOMIC(uint32_t) places;    /* [a] grows when TRI_BIND's CPUs change */
     bool async_stop;                /* [c] */

@@ -19,6 +19,8 @@
 #include "runtime/sched.h"
 #include "trace/trace.h"
 
+#define SPIN_NS INT64_C(20000) /* as suspend.c's */
+
 /* Keys: [w] who holds the world; [a] atomic. */
 static struct {
     TRI_ATOMIC(uint32_t) word;    /* [a] 0 free, 1 held, 2 held, waited for */
@@ -112,8 +114,12 @@ stop_all(struct tri_m *self)
         counted = tri_m_count();
         /* One more than asked, so that nobody sees 0 while we still ask. */
         tri_store(&world.wait.remaining, 1);
+        int64_t begin_ns = tri_os_now_ns();
         while (!ask_all(self))
-            tri_cpu_relax();
+            if (tri_os_now_ns() - begin_ns < SPIN_NS)
+                tri_cpu_relax();
+            else
+                tri_os_yield(); /* the other may need our core */
         tri_sub(&world.wait.remaining, 1);
         await_answers();
         /* Who was not stopped yet may have made another. */

@@ -17,7 +17,8 @@
  * belongs to a thread that we stopped came with its answer.
  *
  * It looks every 20 us while it finds something to do, and backs off to 10 ms, or
- * 50 ms while all Ps are idle.  It is an M like others:
+ * 50 ms while all Ps are idle, or less while something is left for it: stacks to
+ * trim, a P that puts wake-ups off, a birth.  It is an M like others:
  * it stops with the world, and blocks to sleep.
  */
 #include <sys/prctl.h>
@@ -43,6 +44,7 @@
 #define QUIET_LOOKS  50
 #define RESCUE_NS    INT64_C(1000000)
 #define TRIM_AT_ONCE 64u
+#define TRIM_NS      INT64_C(2000000) /* to the next batch, while all is idle */
 
 static bool
 others_wait(struct tri_p *p)
@@ -212,6 +214,10 @@ rest(struct tri_m *m, int64_t ns)
         ns = LOOK_NS_MAX;
     if (ns > TRI_DEFER_LOOK_NS && tri_load(&tri_sched.deferring) != 0)
         ns = TRI_DEFER_LOOK_NS; /* SCHED-6 */
+    /* Sequentially consistent, after monitor_deep: who asks for a birth counts it
+     * before the poke. */
+    if (ns > TRI_BIRTH_PATIENCE_NS && tri_load(&tri_sched.births) != 0)
+        ns = TRI_BIRTH_PATIENCE_NS; /* BORN-3 */
     /* For those whose P nobody looks after. */
     int64_t next = idle ? INT64_MAX : tri_timers_next();
     int64_t left = next - tri_os_now_ns();
@@ -235,6 +241,7 @@ tri_sysmon_loop(struct tri_m *m)
     int64_t look_ns = LOOK_NS;
     int64_t last_tick_ns = 0;
     int quiet = 0;
+    bool trims = false;
     tri_enter();
     for (;;) {
         tri_m_safe_point(m);
@@ -253,9 +260,13 @@ tri_sysmon_loop(struct tri_m *m)
             tri_dump_poll();
             tri_follow_look(now);
             tri_enter();
-            tri_g_trim(TRIM_AT_ONCE);
+            trims = true;
             tri_deadlock_check(now);
         }
-        rest(m, all_idle() ? IDLE_NS_MAX : look_ns);
+        bool idle = all_idle();
+        /* While others run, one batch a tick: they may want them again. */
+        if (trims)
+            trims = tri_g_trim(TRIM_AT_ONCE) >= TRIM_AT_ONCE && idle;
+        rest(m, !idle ? look_ns : trims ? TRIM_NS : IDLE_NS_MAX);
     }
 }

@@ -126,12 +126,15 @@ fill(struct tri_timers *timers, size_t at)
 
 /* ---- setting, calling off ------------------------------------------------------- */
 
-/* The heap of the P we are on.  (An attached thread that is about to sleep has none
- * any more: then any.)  In a section. */
+/* The heap of the P we are on, or that we are leaving, since whoever gets it sees to
+ * its times (TIMER-3).  Without either any will do.  In a section. */
 static struct tri_timers *
 ours(void)
 {
+    struct tri_m *m = tri_local_m();
     struct tri_p *p = tri_current_p();
+    if (p == NULL && m != NULL)
+        p = m->leaves_p;
     return p != NULL ? &p->timers : &tri_sched.p[0]->timers;
 }
 

@@ -57,7 +57,7 @@ is_alone(struct tri_p *p, bool had_work, uint32_t count)
 {
     return count <= 1 && !had_work && !tri_gc_active()
         && tri_load(&tri_sched.want_count) == 0
-        && (tri_load_relaxed(&p->tick) % TRI_GLOBAL_EVERY != 0
+        && (p->global_streak + 1 < TRI_GLOBAL_EVERY /* nor at the next one */
             || tri_load(&tri_sched.queue_count) == 0);
 }
 
@@ -71,8 +71,7 @@ tri_timers_run(struct tri_p *of)
     struct tri_g *due[BATCH];
     struct tri_p *p = tri_current_p();
     uint32_t queued = tri_runq_count(&p->runq);
-    /* Relaxed: our own. */
-    if (queued > ENOUGH && tri_load_relaxed(&p->tick) % TRI_GLOBAL_EVERY != 0)
+    if (queued > ENOUGH && p->global_streak < TRI_GLOBAL_EVERY)
         return false;
     int64_t now = tri_os_now_ns();
     if (tri_load(&of->timers.next_ns) > now)

@@ -13,7 +13,7 @@ tri_test(rt_select SOURCES unit/rt_select.c LABELS unit sanitize smoke
 tri_test(rt_select_storm SOURCES stress/rt_select_storm.c
          LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2
          ENVIRONMENT TRI_DEBUG=clobberfree=1)
-tri_test(rt_timer SOURCES unit/rt_timer.c support/collect.c
+tri_test(rt_timer LAYERS runtime SOURCES unit/rt_timer.c support/collect.c
          LABELS unit sanitize smoke TIMEOUT 120 PROCESSORS 2)
 # Every call of these yields at random: what lies between two steps happens.
 foreach(test IN ITEMS rt_locks rt_select rt_select_storm rt_timer)
@@ -42,6 +42,8 @@ if(TARGET rt_defer)
         LABELS stress sanitize TIMEOUT 180 PROCESSORS 2
         ENVIRONMENT TRI_DEBUG=schedfuzz=17)
 endif()
+tri_test(rt_after_main SOURCES unit/rt_after_main.c
+         LABELS unit sanitize smoke TIMEOUT 60 PROCESSORS 2)
 tri_test(rt_pauses SOURCES unit/rt_pauses.c
          LABELS unit sanitize smoke PROCESSORS 2)
 tri_test(rt_retired_p SOURCES unit/rt_retired_p.c

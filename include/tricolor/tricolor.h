@@ -109,8 +109,11 @@ struct tri_options {
 
 /*
  * Starts the runtime, runs fn(arg) as the main goroutine, and returns its
- * result once it returns; other goroutines are then abandoned, as in Go, and
- * the runtime may not be started again.  A bad option prints one sentence to
+ * result once it returns; other goroutines are then abandoned, as in Go (one that
+ * computes goes on until it waits or ends), and the runtime may not be
+ * started again.  Attached threads may go on: come back from a blocking call,
+ * allocate, collect, sleep, wait for each other, detach and end; what they wait
+ * for a goroutine or a cleanup to do will never be.  A bad option prints one sentence to
  * standard error and returns 2; what cannot be had (address space, threads) so,
  * too, and 3.  From a plain thread only.  Go: main.main.
  */

@@ -247,12 +247,19 @@ inline hand_off(ip)
 {
     yes = runnext[ip] != NONE || runq[ip] != 0;
     LOCK;
+    yes = yes || queue_count != 0;
     if
-    :: want ->
-        d_step { want = false; install(ip, BOUND); UNLOCK; ip = NONE };
+    :: want && (!yes || !turn[ip]) ->
+        d_step {
+            want = false;
+            turn[ip] = true;
+            install(ip, BOUND);
+            UNLOCK;
+            ip = NONE
+        };
         who = BOUND;
         yes = false
-    :: !want && (yes || queue_count != 0) ->
+    :: yes && (!want || turn[ip]) ->
         start_locked(ip, false, who);
         yes = false
     :: else ->

@@ -4,12 +4,15 @@
  * calls hand theirs over, tri_set_procs strands nobody.
  * To see it fail: let sysmon's look() skip TRI_P_RUNNING (the first test never
  * ends) or TRI_P_SYSCALL (the second), or let retire_locked leave the queue; let
- * retake not look at how long a P was had (the one with short calls only); read
+ * retake not look at how long a P was had (the one with short calls only), or
+ * tri_p_hand_off ask those first who want a P, always (the one with threads that
+ * pass it on); read
  * tri_sched.p_count relaxed (PROC-3; under TSan); let tri_world_set_procs_if not ask
  * again (FOLLOW-1); stop threads in the sanitizer's code (SIG-5; under TSan: it hangs).
  */
 #include <tricolor/tricolor.h>
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include "runtime/sched.h"
@@ -157,6 +160,50 @@ TEST(who_makes_short_calls_only_starves_nobody)
         }
         EXPECT_F(GET(ran) != 0, "in round %d nobody else ran", round);
     }
+}
+
+static struct tri_chan *token[2];
+
+/* Makes the other one ready, which wants the P then, and gives it up: for ever, the
+ * P goes from thread to thread, and no scheduler decides anything. */
+static void *
+pass_the_p_on(void *number)
+{
+    size_t own = (uintptr_t)number;
+    int64_t give_up = test_now_ns() + INT64_C(10000000000);
+    EXPECT_EQ(tri_thread_attach(), 0);
+    tri_waitgroup_done(&group);
+    for (bool over = false; !over;) {
+        tri_chan_recv(token[own], NULL);
+        over = GET(leave) != 0;
+        EXPECT_F(test_now_ns() < give_up, "the queue has no turn");
+        tri_chan_send(token[1 - own], NULL);
+    }
+    tri_thread_detach();
+    return NULL;
+}
+
+TEST(threads_that_pass_the_p_on_let_the_queue_have_its_turn)
+{
+    pthread_t thread[2];
+    tri_set_procs(1);
+    SET(leave, 0);
+    tri_waitgroup_add(&group, 2);
+    for (int i = 0; i < 2; i++)
+        TRI_STORE(&token[i], tri_chan_make(0, 1));
+    for (uintptr_t i = 0; i < 2; i++)
+        EXPECT_EQ(pthread_create(&thread[i], NULL, pass_the_p_on, (void *)i),
+                  0);
+    tri_waitgroup_wait(&group);
+    tri_chan_send(token[0], NULL);
+    for (int i = 0; i < 1000; i++)
+        tri_yield(); /* here we are in the queue */
+    SET(leave, 1);
+    tri_blocking_begin();
+    for (int i = 0; i < 2; i++)
+        EXPECT_EQ(pthread_join(thread[i], NULL), 0);
+    tri_blocking_end();
+    tri_set_procs(2);
 }
 
 static void

@@ -8,7 +8,9 @@
  *   TIMER-3  let tri_timers_watch return 0 (hangs), or the one in epoll_wait not
  *            call it ("beside_a_file...", hangs); take see_to_timers out of
  *            tri_sched_loop ("beside_a_loop..."), or tri_timers_unwatched out of
- *            tri_p_hand_off ("an_attached_thread...", hangs);
+ *            tri_p_hand_off ("an_attached_thread...", hangs); let it be asked
+ *            there only if the P goes idle, and leaves_p out of timer.c ("a_time_
+ *            set_on_the_way_out...");
  *   and tri_timers_rescue out of sysmon.c ("a_loop_on_the_only_p...", if it goes on
  *   for less than sysmon's slice).
  */
@@ -21,6 +23,7 @@
 
 #include "base/atomic.h"
 #include "base/sanitize.h"
+#include "runtime/defer.h"
 #include "tests/support/collect.h"
 #include "tests/support/test.h"
 
@@ -260,6 +263,94 @@ TEST(an_attached_thread_sleeps_and_wakes)
             EXPECT_EQ(pthread_join(thread[i], NULL), 0);
         tri_blocking_end();
     }
+}
+
+/* Runs on the P that the sleeper left. */
+static void
+loop_beside(void *unused)
+{
+    (void)unused;
+    loop_until_woken(test_now_ns() + 10000 * MS);
+    EXPECT_F(tri_load(&woken_ns) != 0, "slept on beside an idle P");
+    tri_waitgroup_done(&group);
+}
+
+static void
+sleep_as_a_deferring_p_goes_on(void)
+{
+    int64_t soon = test_now_ns() + MS;
+    while ((tri_load(&tri_sched.idle_p_count) == 0
+            || tri_load(&tri_sched.spinning) != 0)
+           && test_now_ns() < soon)
+        ; /* until nobody is awake who would look */
+    tri_store(&woken_ns, 0);
+    tri_waitgroup_add(&group, 1);
+    tri_enter();
+    tri_defer_begin(tri_current_p());
+    tri_leave();
+    tri_go(loop_beside, NULL);
+    tri_sleep(MS);
+    tri_store(&woken_ns, test_now_ns());
+    tri_waitgroup_wait(&group);
+}
+
+static TRI_ATOMIC(int) rounds;
+
+/* Two attached threads, one of which waits.  The other does a round if it has P 1;
+ * on P 0 it wakes the first, which is given P 1 if that is idle, and waits. */
+static void
+take_turns(struct tri_chan *own, struct tri_chan *other)
+{
+    tri_chan_recv(own, NULL);
+    while (tri_load(&rounds) > 0) {
+        tri_enter();
+        int index = tri_current_p()->index;
+        tri_leave();
+        if (index == 1) {
+            sleep_as_a_deferring_p_goes_on();
+            tri_sub(&rounds, 1);
+            continue;
+        }
+        tri_chan_send(other, NULL);
+        tri_chan_recv(own, NULL);
+    }
+    tri_chan_close(other);
+}
+
+static struct tri_chan *turn[2];
+static struct tri_waitgroup attached;
+
+static void *
+take_turns_attached(void *number)
+{
+    size_t own = (uintptr_t)number;
+    EXPECT_EQ(tri_thread_attach(), 0);
+    take_turns(turn[own], turn[1 - own]);
+    tri_waitgroup_done(&attached);
+    tri_thread_detach();
+    return NULL;
+}
+
+/* An attached thread puts a wake-up off and sleeps.  Its P goes to who was made
+ * ready, and computes; the other, idle all the time, is to watch. */
+TEST(a_time_set_on_the_way_out_is_watched)
+{
+    pthread_t thread[2];
+    tri_set_procs(2);
+    tri_store(&rounds, 20);
+    tri_waitgroup_add(&attached, 2);
+    for (int i = 0; i < 2; i++)
+        TRI_STORE(&turn[i], tri_chan_make(0, 1));
+    for (uintptr_t i = 0; i < 2; i++)
+        EXPECT_EQ(
+            pthread_create(&thread[i], NULL, take_turns_attached, (void *)i),
+            0);
+    tri_chan_send(turn[0], NULL);
+    tri_waitgroup_wait(&attached); /* our P is idle, too */
+    tri_blocking_begin();
+    for (int i = 0; i < 2; i++)
+        EXPECT_EQ(pthread_join(thread[i], NULL), 0);
+    tri_blocking_end();
 }
 
 static void
