@@ -413,8 +413,9 @@ TEST(a_child_of_an_attached_thread_leaves_as_any_process)
 
 /* ---- births ------------------------------------------------------------------- */
 
-/* In the way of liburcu's: says when a thread is in there, and stays a while. */
-static volatile int slow_births, inside;
+/* In the way of liburcu's: says when a thread is in there, and stays until a while
+ * after somebody is about to fork. */
+static volatile int slow_births, inside, forking;
 
 void urcu_bp_register_thread(void);
 __attribute__((visibility("default"))) void
@@ -424,8 +425,11 @@ urcu_bp_register_thread(void)
     *(void **)&real = dlsym(RTLD_NEXT, "urcu_bp_register_thread");
     EXPECT(real != NULL);
     __atomic_fetch_add(&inside, 1, __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&slow_births, __ATOMIC_SEQ_CST) != 0)
+    if (__atomic_load_n(&slow_births, __ATOMIC_SEQ_CST) != 0) {
+        while (__atomic_load_n(&forking, __ATOMIC_SEQ_CST) == 0)
+            usleep(100);
         usleep(30000);
+    }
     real();
     __atomic_fetch_sub(&inside, 1, __ATOMIC_SEQ_CST);
 }
@@ -450,6 +454,7 @@ fork_at_a_birth(void *unused)
     EXPECT_EQ(pthread_create(&thread, NULL, come_and_go, NULL), 0);
     while (__atomic_load_n(&inside, __ATOMIC_SEQ_CST) == 0)
         usleep(100);
+    __atomic_store_n(&forking, 1, __ATOMIC_SEQ_CST);
     pid_t child = fork_child();
     if (child == 0)
         exit(__atomic_load_n(&inside, __ATOMIC_SEQ_CST) == 0 ? 8 : 9);
