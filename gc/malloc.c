@@ -49,9 +49,8 @@ no_memory(size_t bytes)
                              : "");
 }
 
-/* Enters a section and finds the caller's P, its cache fresh and undiverted. */
 static struct tri_gc_p *
-enter_with_p(void)
+enter_or_panic(void)
 {
     tri_enter();
     struct tri_gc_p *p = tri_host_current_p();
@@ -61,6 +60,25 @@ enter_with_p(void)
                   "tri_blocking_begin and tri_blocking_end; attach it with "
                   "tri_thread_attach");
     }
+    return p;
+}
+
+/* What allocation pays needs a P as well: who has none is told before. */
+static void
+pay(size_t bytes)
+{
+    if (TRI_LIKELY(tri_critical_depth() == 0)) {
+        (void)enter_or_panic();
+        tri_leave();
+    }
+    tri_cycle_before_alloc(bytes);
+}
+
+/* Enters a section and finds the caller's P, its cache fresh and undiverted. */
+static struct tri_gc_p *
+enter_with_p(void)
+{
+    struct tri_gc_p *p = enter_or_panic();
     tri_sweep_flush_stale(p);
     tri_host_restore_cache();
     return p;
@@ -192,7 +210,7 @@ static void *
 alloc_small(uint32_t kind, const void *header)
 {
     size_t bytes = tri_kinds[kind].slot_bytes;
-    tri_cycle_before_alloc(bytes);
+    pay(bytes);
     struct tri_gc_p *p = enter_with_p();
     void *slot = take_slot(p, kind, header);
     tri_leave();
@@ -233,7 +251,7 @@ take_tiny(struct tri_gc_p *p, size_t bytes)
 static void *
 alloc_tiny(size_t bytes)
 {
-    tri_cycle_before_alloc(bytes);
+    pay(bytes);
     struct tri_gc_p *p = enter_with_p();
     void *object = take_tiny(p, bytes);
     tri_leave();
@@ -283,7 +301,7 @@ alloc_large(const struct tri_type_info *info, size_t bytes)
 {
     bytes = (bytes + 7) & ~(size_t)7;
     uint32_t kind = info == NULL ? TRI_KIND_LARGE_NOSCAN : TRI_KIND_LARGE_SCAN;
-    tri_cycle_before_alloc(bytes);
+    pay(bytes);
     struct tri_gc_p *p = enter_with_p();
     struct tri_span *span = publish_large(p, kind, bytes);
     /* Read inside: once we leave, only `object` keeps the span. */

@@ -143,8 +143,9 @@ if(TARGET tri_runtime)
     endforeach()
     tri_sequence_test(rt_sequence stress/rt_sequence.c
                       ${lower} $<TARGET_OBJECTS:tri_runtime>)
+    # Eight tests, each of which gives up after a minute.
     tri_add_test(rt_sequence COMMAND rt_sequence
-                 LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2)
+                 LABELS stress sanitize smoke TIMEOUT 600 PROCESSORS 2)
     tri_sequence_test(rt_sequence_table unit/rt_sequence_table.c
                       ${lower} $<TARGET_OBJECTS:tri_runtime>)
     tri_add_test(rt_sequence_table COMMAND rt_sequence_table
@@ -200,11 +201,12 @@ function(tri_broken_runtime what)
 endfunction()
 if(TARGET tri_runtime AND NOT TRI_SANITIZE)
     tri_broken_runtime(errno FILE runtime/signal.c SOURCE stress/rt_suspend.c
-        HOW abort PATTERN "mine is 4 " TESTS a_stop_does_not_touch_errno)
+        HOW abort PATTERN "mine is 4 " TESTS --seconds 60 a_stop_does_not_touch_errno)
     # A handler over a handler over a stop may find no room left (fault).
     tri_broken_runtime(mask FILE runtime/signal.c SOURCE stress/rt_suspend.c
         HOW dead PATTERN "a handler (began|went on) in a stopped world"
-        TESTS handlers_of_the_program_stand_still_with_the_thread)
+        TESTS --seconds 60
+              handlers_of_the_program_stand_still_with_the_thread)
     tri_broken_runtime(alternate FILE runtime/signal.c
         SOURCE stress/rt_suspend.c HOW stuck PATTERN "^"
         TESTS a_goroutine_at_the_end_of_its_stack_is_stopped)

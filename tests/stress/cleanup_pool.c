@@ -77,7 +77,7 @@ TEST(x010_callbacks_that_block_do_not_hold_up_the_others)
     tri_gc();
     int64_t start = test_now_ns();
     while (ran_so_far() < 95) {
-        EXPECT_F(test_now_ns() - start < TEN_SECONDS, "only %u ran",
+        EXPECT_F(test_now_ns() - start < 6 * TEN_SECONDS, "only %u ran",
                  ran_so_far());
         tri_sleep(100000);
     }

@@ -183,7 +183,7 @@ stop_and_turn(bool older)
     tri_host_start_world();
     int64_t begin = test_now_ns();
     int64_t end = begin + (int64_t)(test_seconds(1) * 1e9);
-    int64_t last = begin + INT64_C(20000000000);
+    int64_t last = begin + INT64_C(60000000000);
     bool enough = false;
     uint64_t stops = 0;
     while (test_now_ns() < end || (!enough && test_now_ns() < last)) {

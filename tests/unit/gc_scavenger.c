@@ -5,6 +5,8 @@
  * To see it fail: let tri_scavenger_keep leave out the goals' ratio; let a tick
  * release without looking at its credit; leave the call out of gc/cycle.c.
  */
+#include <stdio.h>
+
 #include "gc/scavenger.h"
 
 #include "alloc/heap.h"
@@ -102,9 +104,10 @@ TEST(a_long_sleep_makes_no_burst)
     int64_t start = test_now_ns();
     int64_t done = tick(INT64_C(3600) * 1000000000);
     int64_t spent = test_now_ns() - start;
-    EXPECT(done > 0);
-    /* 1 ms of credit, and the piece that overdraws it. */
-    EXPECT_F(spent < 300000000, "%.1f ms", (double)spent / 1e6);
+    printf("# %.1f ms\n", (double)spent / 1e6);
+    /* 1 ms of credit, and the piece that overdraws it: that is not all. */
+    EXPECT_F(done > 0 && done < 384 * MIB, "%lld MiB in a tick",
+             (long long)(done / MIB));
     give_all_back();
 }
 

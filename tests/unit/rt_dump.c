@@ -43,6 +43,25 @@ dump_to_text(void)
     EXPECT(fclose(file) == 0);
 }
 
+#define GIVE_UP_NS INT64_C(30000000000)
+
+/* Until each stands where it will, on a machine that is in no hurry: all `words`
+ * are in the dump, in which everyone has started. */
+static void
+dump_until(const char *const *words, size_t count)
+{
+    int64_t give_up = test_now_ns() + GIVE_UP_NS;
+    size_t found;
+    do {
+        tri_sleep(10000000);
+        dump_to_text();
+        found = 0;
+        while (found < count && strstr(text, words[found]) != NULL)
+            found++;
+    } while ((found < count || strstr(text, "not started") != NULL)
+             && test_now_ns() < give_up);
+}
+
 static void
 expect_in_text(const char *words)
 {
@@ -94,18 +113,14 @@ look_at_dump(void *unused)
     (void)unused;
     never = tri_chan_make(1, 0);
     make_them(1000);
-    for (int i = 0; i < 50; i++) { /* until each stands where it will */
-        tri_sleep(10000000);
-        dump_to_text();
-        if (strstr(text, "1000 of them") != NULL
-            && strstr(text, "[in a blocking call]") != NULL
-            && strstr(text, "not started") == NULL)
-            break;
-    }
+    static const char *const standing[] = { "1000 of them",
+                                            "[in a blocking call]",
+                                            "stay_in_a_call", "[running]:" };
+    dump_until(standing, 4);
     expect_in_text("[channel receive]");
     expect_in_text("1000 of them");
     expect_in_text("wait_in_the_depth");
-    expect_in_text("[running]");
+    expect_in_text("[running]:");
     if (!TRI_TSAN) /* its atomics are calls, and their stubs have no frame */
         expect_in_text("spin_at_a_place");
     expect_in_text("[in a blocking call]");
@@ -190,7 +205,8 @@ quit(void *unused)
     (void)unused;
     never = tri_chan_make(1, 0);
     make_them(3);
-    tri_sleep(20000000);
+    static const char *const standing[] = { "[channel receive]" };
+    dump_until(standing, 1);
     kill(getpid(), SIGQUIT);
     tri_sleep(INT64_MAX);
     return 0;
@@ -221,19 +237,48 @@ TEST(sigquit_dumps_and_dies)
     EXPECT_DEATH(quit_in_child, NULL, "wait_in_the_depth");
 }
 
+/* Until there are so many dumps, each with its main goroutine, in what stands for
+ * standard error. */
+static void
+expect_dumps(int fd, int count)
+{
+    int64_t give_up = test_now_ns() + GIVE_UP_NS;
+    for (int found = -1; found != count;) {
+        ssize_t bytes = pread(fd, text, sizeof(text) - 1, 0);
+        text[bytes > 0 ? bytes : 0] = 0;
+        found = 0;
+        for (const char *at = text; (at = strstr(at, "SIGQUIT: ")) != NULL;) {
+            at = strstr(at, ", main:");
+            if (at == NULL)
+                break;
+            found++;
+        }
+        EXPECT_F(found <= count && test_now_ns() < give_up,
+                 "%d dumps, not %d:\n%s", found, count, text);
+        tri_sleep(1000000);
+    }
+}
+
 static int
 quit_and_go_on(void *unused)
 {
     (void)unused;
+    FILE *file = tmpfile();
+    EXPECT(file != NULL);
+    int before = dup(2);
+    EXPECT_EQ(dup2(fileno(file), 2), 2);
     for (int i = 0; i < 3; i++) {
         kill(getpid(), SIGQUIT);
-        tri_sleep(100000000);
+        expect_dumps(fileno(file), 2 * i + 1);
         /* Where its thread has what a stopper needs. */
         tri_enter();
         pthread_kill(pthread_self(), SIGQUIT);
         tri_leave();
-        tri_sleep(100000000);
+        expect_dumps(fileno(file), 2 * i + 2);
     }
+    EXPECT_EQ(dup2(before, 2), 2);
+    EXPECT_EQ(close(before), 0);
+    EXPECT(fclose(file) == 0);
     return 0;
 }
 

@@ -5,7 +5,8 @@
  * works in every way.
  * To see it fail: leave tri_fork_init out of the runtime's start (FORK-1), the
  * check out of lock_slow (FORK-2), tri_fork_leave out of main_goroutine
- * (FORK-3), or tri_fork_hold_off out of tri_m_adopt (FORK-4).
+ * (FORK-3), tri_fork_hold_off out of tri_m_adopt (FORK-4), or the P out of pay in
+ * gc/malloc.c ("a_child_pays...", mostly).
  */
 #include <tricolor/tricolor.h>
 
@@ -284,6 +285,51 @@ TEST(each_call_dies_with_a_sentence_in_the_child)
     EXPECT_DEATH(run_calls, NULL, "all is well");
 }
 
+enum {
+    FORKS = 60,
+    KEPT = 5000
+};
+static void *kept[KEPT];
+
+static void
+allocate_in_child(void *unused)
+{
+    (void)unused;
+    alarm(HANGS_SECONDS);
+    call_alloc_large();
+}
+
+/* A child that owes sweeping, of spans with specials: it is told before it pays. */
+static int
+fork_and_owe(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < KEPT; i++) {
+        kept[i] = tri_new(&node_type);
+        (void)tri_add_cleanup(kept[i], nothing, NULL);
+    }
+    tri_waitgroup_add(&group, 2);
+    tri_go(keep_busy, NULL);
+    tri_go(keep_busy, NULL);
+    for (int i = 0; i < FORKS; i++)
+        EXPECT_DEATH(allocate_in_child, NULL, "panic: this process was forked");
+    __atomic_store_n(&leave, 1, __ATOMIC_SEQ_CST);
+    tri_waitgroup_wait(&group);
+    return 0;
+}
+
+static void
+run_owing(void *unused)
+{
+    (void)unused;
+    in_runtime(fork_and_owe);
+}
+
+TEST(a_child_pays_no_debt_of_its_parents)
+{
+    EXPECT_DEATH(run_owing, NULL, "all is well");
+}
+
 /* As if another thread had held it in the moment of the fork. */
 static void
 take_a_held_lock(void *unused)
@@ -413,8 +459,9 @@ TEST(a_child_of_an_attached_thread_leaves_as_any_process)
 
 /* ---- births ------------------------------------------------------------------- */
 
-/* In the way of liburcu's: says when a thread is in there, and stays a while. */
-static volatile int slow_births, inside;
+/* In the way of liburcu's: says when a thread is in there, and stays until a while
+ * after somebody is about to fork. */
+static volatile int slow_births, inside, forking;
 
 void urcu_bp_register_thread(void);
 __attribute__((visibility("default"))) void
@@ -424,8 +471,11 @@ urcu_bp_register_thread(void)
     *(void **)&real = dlsym(RTLD_NEXT, "urcu_bp_register_thread");
     EXPECT(real != NULL);
     __atomic_fetch_add(&inside, 1, __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&slow_births, __ATOMIC_SEQ_CST) != 0)
+    if (__atomic_load_n(&slow_births, __ATOMIC_SEQ_CST) != 0) {
+        while (__atomic_load_n(&forking, __ATOMIC_SEQ_CST) == 0)
+            usleep(100);
         usleep(30000);
+    }
     real();
     __atomic_fetch_sub(&inside, 1, __ATOMIC_SEQ_CST);
 }
@@ -450,6 +500,7 @@ fork_at_a_birth(void *unused)
     EXPECT_EQ(pthread_create(&thread, NULL, come_and_go, NULL), 0);
     while (__atomic_load_n(&inside, __ATOMIC_SEQ_CST) == 0)
         usleep(100);
+    __atomic_store_n(&forking, 1, __ATOMIC_SEQ_CST);
     pid_t child = fork_child();
     if (child == 0)
         exit(__atomic_load_n(&inside, __ATOMIC_SEQ_CST) == 0 ? 8 : 9);
