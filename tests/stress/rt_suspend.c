@@ -113,7 +113,7 @@ static TRI_NO_SANITIZE void
 on_usr1(int number)
 {
     (void)number;
-    handled++;
+    SET(handled, handled + 1);
     for (int i = 0; i < 20000; i++)
         handler_turns++;
 }
@@ -143,7 +143,7 @@ no_handler_moves(void)
 static bool
 enough_handled(void)
 {
-    return handled > 20;
+    return GET(handled) > 20;
 }
 
 /* Nobody the runtime knows. */
@@ -208,8 +208,8 @@ read_plainly(void *unused)
     come_in();
     while (GET(leave) == 0) {
         if (read(ends[0], &byte, 1) < 0)
-            interrupted++;
-        calls++;
+            SET(interrupted, GET(interrupted) + 1);
+        SET(calls, GET(calls) + 1);
     }
     tri_thread_detach();
     return unused;
@@ -218,7 +218,7 @@ read_plainly(void *unused)
 static bool
 enough_calls(void)
 {
-    return calls >= 12;
+    return GET(calls) >= 12;
 }
 
 TEST(read_without_blocking_begin_is_stopped_and_goes_on)
@@ -243,9 +243,9 @@ sleep_and_count(void)
     struct timespec time = { .tv_nsec = 40000000 };
     if (nanosleep(&time, NULL) != 0) {
         EXPECT_EQ(errno, EINTR);
-        interrupted++;
+        SET(interrupted, GET(interrupted) + 1);
     }
-    calls++;
+    SET(calls, GET(calls) + 1);
 }
 
 static void *
@@ -261,7 +261,7 @@ sleep_plainly(void *unused)
 static bool
 one_ended_early(void)
 {
-    return interrupted > 0;
+    return GET(interrupted) > 0;
 }
 
 /* The kernel restarts it after no handler (signal(7)): tricolor.h says so, and is
