@@ -104,6 +104,8 @@ tri_blocking_end(void)
     /* It may be another thread's by now, and in its blocking call: then we
      * took it from there, which is as good. */
     if (tri_cas(&p->status, &status, TRI_P_RUNNING)) {
+        if (tri_load_relaxed(&p->m) != m) /* relaxed: ours since the CAS */
+            tri_p_left(p);
         tri_store_relaxed(&p->m, m);
         tri_store_relaxed(&m->p, p);
         tri_p_point_cache(p);

@@ -9,7 +9,6 @@
  *            addresses are another thread's.
  *   TDATA-2  Read by copies: a library's block may be freed, with the library or by
  *            the thread's end; otherwise the scanner faults.
- *
  *   TDATA-3  A block that does not exist yet is made, by the first use that
  *            __tls_get_addr is; otherwise it comes to be at the thread's own first
  *            use, and nobody tells.
@@ -97,8 +96,12 @@ make_block(const char *name)
 static void
 make_blocks(void)
 {
+    enum {
+        MOST = 10000 /* more libraries than there are; ours is not to hang */
+    };
     struct absent absent;
-    for (uint32_t given_up = 0;;) {
+    uint32_t given_up = 0;
+    for (int i = 0; i < MOST; i++) {
         absent.skip = given_up;
         if (dl_iterate_phdr(find_absent, &absent) == 0)
             return;

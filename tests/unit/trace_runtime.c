@@ -4,12 +4,14 @@
  * memory, passes the checker: grammar, pairs, cleanups id by id, totals.
  *
  * To see it fail: count a queued cleanup twice in gc/special.c (CHK-6), leave out
- * stw_end in runtime/stw.c (CHK-9), or a worker_end in gc/worker.c (CHK-10).
+ * stw_end in runtime/stw.c (CHK-9), a worker_end in gc/worker.c or tri_p_left in
+ * tri_blocking_end (CHK-10).
  */
 #include "tests/support/test.h"
 
 #include <pthread.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <tricolor/tricolor.h>
 
@@ -21,6 +23,7 @@
 #define GOROUTINES  16
 #define ROUNDS      60
 #define STOP_EVERY  3
+#define CALLS       100
 
 static struct tri_waitgroup group;
 static struct tri_chan *chan;
@@ -64,6 +67,18 @@ churn(int rounds)
     return left;
 }
 
+/* Short ones, long ones: a thread comes back and finds the P that it had in another
+ * thread's call. */
+static void
+block_often(int number)
+{
+    for (int i = 0; i < CALLS; i++) {
+        tri_blocking_begin();
+        usleep(20u << ((number + i) % 5));
+        tri_blocking_end();
+    }
+}
+
 static void
 worker(void *arg)
 {
@@ -71,8 +86,7 @@ worker(void *arg)
     churn(ROUNDS);
     tri_chan_send(chan, &number);
     tri_sleep(1000);
-    tri_blocking_begin();
-    tri_blocking_end();
+    block_often(number);
     tri_waitgroup_done(&group);
 }
 
@@ -178,7 +192,7 @@ TEST(goroutines_and_threads_were_seen)
     EXPECT(seen[TRI_TRACE_EV_goroutine_end] >= GOROUTINES);
     EXPECT(seen[TRI_TRACE_EV_goroutine_run_begin] > GOROUTINES);
     EXPECT(seen[TRI_TRACE_EV_goroutine_ready] > 0);
-    EXPECT(seen[TRI_TRACE_EV_blocking_begin] >= GOROUTINES + 1);
+    EXPECT(seen[TRI_TRACE_EV_blocking_begin] >= GOROUTINES * CALLS + 1);
     EXPECT_EQ(seen[TRI_TRACE_EV_blocking_begin],
               seen[TRI_TRACE_EV_blocking_end]);
     EXPECT(seen[TRI_TRACE_EV_proc_start] > 0);
