@@ -57,7 +57,7 @@
  * Not otherwise: readers that take themselves back when they see a writer (they
  * hold it up, and may do so for ever); a mutex among writers beside the word
  * (Go's: twice the atomics for each writer); runlock by subtraction, as Go's, which
- * is a nanosecond faster (RW-5: one too many borrows from WRITER).
+ * is faster, the more readers the more so (RW-5: one too many borrows from WRITER).
  *
  * Fields, under the bucket's lock but for the word: `leaving`, how many readers
  * the next writer waits for; `admitted`, how many were let in before they stood in
