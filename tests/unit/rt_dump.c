@@ -430,13 +430,16 @@ be_preempted(void)
     tri_waitgroup_wait(&group);
 }
 
+/* The first standard error: what is left of the dump goes into the pipe. */
+static int errors;
+
 static int
 quit_into_a_full_pipe(void *unused)
 {
     (void)unused;
     char bytes[512];
     never = tri_chan_make(1, 0);
-    int errors = dup(2);
+    errors = dup(2);
     EXPECT_EQ(pipe(ends), 0);
     EXPECT(fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES) == PIPE_BYTES);
     for (intptr_t i = 0; i < DEPTHS; i++)
@@ -453,7 +456,6 @@ quit_into_a_full_pipe(void *unused)
         EXPECT(more > 0);
         got += (size_t)more;
     }
-    EXPECT_EQ(dup2(errors, 2), 2);
     return 0;
 }
 
@@ -464,7 +466,7 @@ run_on_one_p(void *unused)
     struct tri_options options = { .procs = 1, .debug = "sigquit=go" };
     alarm(60);
     if (tri_main(quit_into_a_full_pipe, NULL, &options) == 0)
-        (void)dprintf(2, "all is well");
+        (void)dprintf(errors, "all is well");
     abort();
 }
 
