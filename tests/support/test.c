@@ -292,3 +292,18 @@ test_expect_death(const char *file, int line, void (*fn)(void *), void *arg,
     if (strstr(text, words) == NULL)
         test_fail(file, line, "died without \"%s\", wrote \"%s\"", words, text);
 }
+
+void
+test_in_child(void (*fn)(void))
+{
+    (void)fflush(NULL);
+    pid_t child = fork();
+    EXPECT(child >= 0);
+    if (child == 0) {
+        fn();
+        _exit(0);
+    }
+    int status = 0;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_F(status == 0, "the child's status is %#x", (unsigned)status);
+}

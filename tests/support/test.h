@@ -102,6 +102,8 @@ void test_skip(const char *reason);
     test_expect_death(__FILE__, __LINE__, fn, arg, words)
 void test_expect_death(const char *file, int line, void (*fn)(void *),
                        void *arg, const char *words);
+/* Runs fn in a child, whose EXPECTs count. */
+void test_in_child(void (*fn)(void));
 
 /* Runs fn(number, arg) on `count` threads at once, number = 0..count - 1, all
  * let go together, and waits for them. */

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/option.h"
@@ -23,22 +22,6 @@
 #else
 #    define SHADOWED 0
 #endif
-
-/* Runs fn in a child, whose EXPECTs count. */
-static void
-in_child(void (*fn)(void))
-{
-    fflush(NULL);
-    pid_t child = fork();
-    EXPECT(child >= 0);
-    if (child == 0) {
-        fn();
-        _exit(0);
-    }
-    int status = 0;
-    EXPECT_EQ(waitpid(child, &status, 0), child);
-    EXPECT_EQ(status, 0);
-}
 
 static size_t
 address_space(void)
@@ -90,8 +73,8 @@ TEST(the_reservation_shrinks_until_the_limits_allow_it)
         test_skip("the sanitizer's own address space is over any limit");
         return;
     }
-    in_child(begin_with_too_little);
-    in_child(begin_with_little);
+    test_in_child(begin_with_too_little);
+    test_in_child(begin_with_little);
 }
 
 /* Takes all there is in spans of `bytes`; returns how many.  Large ones without
@@ -152,7 +135,7 @@ TEST(the_last_page_is_had_and_then_null_cleanly)
         test_skip("the sanitizer's own address space is over any limit");
         return;
     }
-    in_child(exhaust_all);
+    test_in_child(exhaust_all);
 }
 
 /* More spans than one chunk of off-heap memory has structs for, and a heap that
@@ -206,7 +189,7 @@ fail_every_call(void)
 
 TEST(memory_call_number_n_may_fail_for_every_n)
 {
-    in_child(fail_every_call);
+    test_in_child(fail_every_call);
 }
 
 /*
@@ -259,8 +242,8 @@ fail_the_struct_with_pages_in_hand(void)
 
 TEST(pages_without_a_struct_for_their_span_go_back)
 {
-    in_child(fail_the_struct_with_an_empty_window);
-    in_child(fail_the_struct_with_pages_in_hand);
+    test_in_child(fail_the_struct_with_an_empty_window);
+    test_in_child(fail_the_struct_with_pages_in_hand);
 }
 
 static void
@@ -280,7 +263,7 @@ fail_often(void)
 
 TEST(failures_cost_no_memory)
 {
-    in_child(fail_often);
+    test_in_child(fail_often);
 }
 
 /* The flags of the mapping the heap begins with: "rd wr ... hg". */
@@ -334,8 +317,8 @@ TEST(huge_pages_are_advised_unless_switched_off)
         test_skip("this kernel has no transparent huge pages");
         return;
     }
-    in_child(expect_huge);
-    in_child(expect_small);
+    test_in_child(expect_huge);
+    test_in_child(expect_small);
 }
 
 static uint32_t fail_at;
@@ -352,7 +335,7 @@ fail_the_beginning(void)
 TEST(a_refused_mapping_at_the_start_is_made_up_for)
 {
     for (fail_at = 1; fail_at <= 4 + 2 * TRI_MARK_TABLES; fail_at++)
-        in_child(fail_the_beginning);
+        test_in_child(fail_the_beginning);
 }
 
 TEST_MAIN

@@ -21,7 +21,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -33,22 +32,6 @@
 
 static const struct tri_options clobber = { .procs = 2,
                                             .debug = "clobberfree=1" };
-
-/* In a process of its own: the runtime starts once. */
-static void
-in_child(void (*fn)(void))
-{
-    (void)fflush(stdout);
-    pid_t child = fork();
-    EXPECT(child >= 0);
-    if (child == 0) {
-        fn();
-        _exit(0);
-    }
-    int status = 0;
-    EXPECT(waitpid(child, &status, 0) == child);
-    EXPECT_F(status == 0, "the child's status is %#x", (unsigned)status);
-}
 
 struct item {
     uint64_t magic[4];
@@ -121,7 +104,7 @@ TEST(a_main_threads_stack_whose_limit_is_raised_is_scanned_to_its_end)
     if (limit.rlim_cur > DEEP_KIB * (rlim_t)1024 || limit.rlim_max < LIMIT)
         test_skip("the limit on stacks cannot be raised past what is needed");
     else
-        in_child(go_deep);
+        test_in_child(go_deep);
 }
 
 /* ---- nothing left ---------------------------------------------------------------- */
@@ -137,7 +120,7 @@ start_without_descriptors(void)
 
 TEST(a_main_thread_that_gets_no_descriptor_is_told)
 {
-    in_child(start_without_descriptors);
+    test_in_child(start_without_descriptors);
 }
 
 static void *
@@ -186,7 +169,7 @@ run_without_keys(void)
 
 TEST(a_thread_that_gets_no_key_is_told_and_may_try_again)
 {
-    in_child(run_without_keys);
+    test_in_child(run_without_keys);
 }
 
 /* ---- the runtime's own descriptor -------------------------------------------------- */
@@ -270,7 +253,7 @@ close_and_go_on(void)
 
 TEST(what_a_library_holds_lives_though_the_runtimes_file_was_closed)
 {
-    in_child(close_and_go_on);
+    test_in_child(close_and_go_on);
 }
 
 static void

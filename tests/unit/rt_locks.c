@@ -165,11 +165,17 @@ write_and_note(void *unused)
     tri_waitgroup_done(&group);
 }
 
-TEST(a_writer_that_waits_keeps_readers_out_and_they_go_before_the_next)
+static void
+begin_order(int goroutines)
 {
     memset(order, 0, sizeof(order));
     order_count = 0;
-    tri_waitgroup_add(&group, 5);
+    tri_waitgroup_add(&group, goroutines);
+}
+
+TEST(a_writer_that_waits_keeps_readers_out_and_they_go_before_the_next)
+{
+    begin_order(5);
     tri_rwmutex_rlock(&rw);
     tri_go(write_and_note, NULL);
     await_queue(&rw, &rw.next_writer, 1);
@@ -196,9 +202,7 @@ enum {
 static bool
 between_writers(void)
 {
-    memset(order, 0, sizeof(order));
-    order_count = 0;
-    tri_waitgroup_add(&group, 2);
+    begin_order(2);
     tri_rwmutex_lock(&rw);
     tri_go(write_and_note, NULL);
     tri_go(write_and_note, NULL);
