@@ -25,6 +25,10 @@
  *        had another thread before), so whoever saw RUN or REQ, and he alone,
  *        may take it for the thread's: a relaxed load, ordered by the state;
  *        otherwise a stop signal goes to a thread that is no longer there.
+ *   M-6  The world's stopper does not wait for a claim: he leaves his name, and
+ *        its holder asks the thread for him when he is done.  Otherwise the
+ *        thread, which may share a CPU with both, runs on until the stopper gets
+ *        his turn: a slice of the system's, 4 ms, all others being stopped.
  */
 #ifndef TRI_RUNTIME_M_H
 #define TRI_RUNTIME_M_H
@@ -69,8 +73,9 @@ struct tri_deaf {
  * it is stopped; [a] atomic; [k] who holds the claim; [l] scheduler's lock. */
 struct tri_m {
     TRI_ATOMIC(uint32_t) state;   /* [a] the truth */
-    TRI_ATOMIC(uint32_t) claim;   /* [a] 0, or 1: somebody may stop it */
+    TRI_ATOMIC(uint32_t) claim;   /* [a] not 0: somebody may stop it (M-6) */
     struct tri_stop_wait *waiter; /* [k] */
+    struct tri_stop_wait *heir;   /* [w] written before the claim tells of it */
     TRI_ATOMIC(struct tri_local *) local; /* [a] NULL until adopted; then [c] */
     TRI_ATOMIC(struct tri_p *) p;         /* [o] */
     TRI_ATOMIC(struct tri_g *) g; /* [o] what it runs; NULL: the scheduler */
@@ -110,7 +115,8 @@ struct tri_m {
     /* [a] sysmon must leave it its P; written by its own thread. */
     TRI_ATOMIC(uint32_t) no_preempt;
     uint32_t may_lose_p;         /* [o] in the scheduler: goes idle without */
-    uint32_t world_holds;        /* the world's stopper has the claim */
+    uint32_t world_holds;        /* [w] its claim is the world's stopper's, now or
+                                  * by the time it answers */
     uint32_t loses_p;            /* he took the P: it waits for another */
     TRI_ATOMIC(uint32_t) in_use; /* [a] has a thread */
     struct tri_stop_wait wait;   /* [o] as a stopper of one */
@@ -165,10 +171,10 @@ bool tri_m_sleep(struct tri_m *m, int64_t timeout_ns);
 void tri_m_wake(struct tri_m *m);
 
 /* Stopper side, inside a critical section. */
-bool tri_m_claim(struct tri_m *m);
-void tri_m_unclaim(struct tri_m *m);
-/* Asks; true: an answer is owed to `wait`.  False: stopped already (BSTOP). */
-bool tri_m_request(struct tri_m *m, struct tri_stop_wait *wait);
+
+/* The world's stopper: m is asked, now or by who holds its claim (M-6), and has it
+ * counted in `wait`, to which the stopper has added one for himself. */
+void tri_m_request(struct tri_m *m, struct tri_stop_wait *wait);
 /* Waits until all answered, at most timeout_ns (< 0: for ever); true: they did. */
 bool tri_stop_wait_all(struct tri_stop_wait *wait, int64_t timeout_ns);
 /* TSan builds: sends the signal once more, if it is still asked (SIG-5). */

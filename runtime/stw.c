@@ -12,6 +12,8 @@
  *          the waits add up.
  *   STW-4  Threads keep their Ps while they are stopped; otherwise starting the
  *          world costs a search for a P for each of them.
+ *   STW-5  Who waits for another thread sleeps, and does not yield; otherwise the
+ *          system takes his CPU for a whole slice (4 ms), when another can use it.
  */
 #include "base/check.h"
 #include "base/os.h"
@@ -19,7 +21,9 @@
 #include "runtime/sched.h"
 #include "trace/trace.h"
 
-#define SPIN_NS INT64_C(20000) /* as suspend.c's */
+/* Between the rounds of the ragged barrier: so long it spins, then it sleeps. */
+#define SPIN_NS INT64_C(20000)
+#define REST_NS INT64_C(50000)
 
 /* Keys: [w] who holds the world; [a] atomic. */
 static struct {
@@ -73,24 +77,17 @@ tri_host_world_stopped(void)
     return tri_world_stopped();
 }
 
-/* Asks every thread that is not asked yet; false: somebody else holds the
- * claim of one (M-2: he gives it up as soon as he is asked himself). */
-static bool
+/* Asks every thread that is not asked yet. */
+static void
 ask_all(struct tri_m *self)
 {
-    bool all = true;
     for (uint32_t i = 0; i < tri_m_count(); i++) {
         struct tri_m *m = tri_m_at(i);
         if (m == self || m->world_holds != 0)
             continue;
-        if (tri_m_claim(m)) {
-            m->world_holds = 1;
-            tri_m_request(m, &world.wait);
-        } else {
-            all = false;
-        }
+        m->world_holds = 1;
+        tri_m_request(m, &world.wait);
     }
-    return all;
 }
 
 /* Under TSan a thread may have to be asked more than once (SIG-5). */
@@ -114,12 +111,7 @@ stop_all(struct tri_m *self)
         counted = tri_m_count();
         /* One more than asked, so that nobody sees 0 while we still ask. */
         tri_store(&world.wait.remaining, 1);
-        int64_t begin_ns = tri_os_now_ns();
-        while (!ask_all(self))
-            if (tri_os_now_ns() - begin_ns < SPIN_NS)
-                tri_cpu_relax();
-            else
-                tri_os_yield(); /* the other may need our core */
+        ask_all(self);
         tri_sub(&world.wait.remaining, 1);
         await_answers();
         /* Who was not stopped yet may have made another. */
@@ -249,6 +241,7 @@ tri_host_each_p(void (*fn)(struct tri_gc_p *p, void *arg), void *arg)
     lock_world();
     /* Relaxed: sysmon looks while we are stopped. */
     tri_add_relaxed(&self->no_preempt, 1);
+    int64_t begin_ns = tri_os_now_ns();
     int32_t count = tri_load(&tri_sched.p_count);
     for (int32_t i = 0; i < count; i++)
         tri_store(&tri_sched.p[i]->ragged, 1);
@@ -265,8 +258,10 @@ tri_host_each_p(void (*fn)(struct tri_gc_p *p, void *arg), void *arg)
                 left--;
             }
         }
-        if (left > 0)
-            tri_os_yield();
+        if (left > 0 && tri_os_now_ns() - begin_ns < SPIN_NS)
+            tri_cpu_relax();
+        else if (left > 0)
+            tri_os_sleep_ns(REST_NS); /* STW-5 */
     }
     tri_sub_relaxed(&self->no_preempt, 1); /* as above */
     unlock_world();

@@ -82,15 +82,21 @@ futex_rouse(TRI_ATOMIC(uint32_t) *word)
 
 /* One answer less is owed.  The stopper is woken only if he sleeps. */
 static inline __attribute__((always_inline)) void
+count_down(struct tri_stop_wait *wait)
+{
+    /* Pairs with the load in tri_stop_wait_all: all this thread did before is
+     * visible to the stopper. */
+    if (tri_sub(&wait->remaining, 1) == (TRI_STOP_SLEEPER | 1))
+        futex_rouse(&wait->remaining);
+}
+
+static inline __attribute__((always_inline)) void
 acknowledge(struct tri_m *m)
 {
     struct tri_stop_wait *wait = m->waiter;
     /* Relaxed: read after the count has reached 0. */
     tri_store_relaxed(&wait->last_tid, tri_load_relaxed(&m->tid));
-    /* Pairs with the load in tri_stop_wait_all: all this thread did before is
-     * visible to the stopper. */
-    if (tri_sub(&wait->remaining, 1) == (TRI_STOP_SLEEPER | 1))
-        futex_rouse(&wait->remaining);
+    count_down(wait);
 }
 
 /* Until the state is no longer STOPPED or ASLEEP; returns what it became. */
@@ -322,29 +328,31 @@ tri_critical_tsan_leave(void)
 
 /* ---- the stopper's side --------------------------------------------------- */
 
-bool
-tri_m_claim(struct tri_m *m)
+/* The words of `claim`. */
+enum {
+    FREE,
+    CLAIMED,
+    INHERITED /* and goes to the world's stopper, who counts on an answer (M-6) */
+};
+
+static bool
+claim(struct tri_m *m)
 {
-    uint32_t free = 0;
-    /* Acquire pairs with the release in tri_m_unclaim. */
-    return tri_cas_acquire(&m->claim, &free, 1);
+    uint32_t free = FREE;
+    /* Acquire pairs with the release in unclaim. */
+    return tri_cas_acquire(&m->claim, &free, CLAIMED);
 }
 
-void
-tri_m_unclaim(struct tri_m *m)
-{
-    tri_store_release(&m->claim, 0);
-}
-
-bool
-tri_m_request(struct tri_m *m, struct tri_stop_wait *wait)
+/* The claim's holder asks m to stop, on behalf of `wait`, which counts on its answer
+ * already.  False: it is blocked, and stopped by that. */
+static bool
+ask(struct tri_m *m, struct tri_stop_wait *wait)
 {
     m->waiter = wait;
-    tri_add(&wait->remaining, 1);
     for (;;) {
         uint32_t state = TRI_M_BLOCKED;
         if (tri_cas(&m->state, &state, TRI_M_BSTOP)) {
-            tri_sub(&wait->remaining, 1);
+            count_down(wait);
             tri_san_acquire(m);
             if (TRI_BREAK_BLOCKED && tri_load_relaxed(&m->tid) != 0)
                 tri_signal_send(m);
@@ -358,6 +366,37 @@ tri_m_request(struct tri_m *m, struct tri_stop_wait *wait)
         TRI_CHECK(state == TRI_M_RUN || state == TRI_M_BLOCKED,
                   "M-1: thread %d is in state %u without a claim",
                   tri_load_relaxed(&m->tid), state); /* a message */
+    }
+}
+
+static void
+unclaim(struct tri_m *m)
+{
+    uint32_t claimed = CLAIMED;
+    /* Release pairs with the acquire in claim; acquire with the release of
+     * INHERITED: the heir. */
+    if (tri_cas(&m->claim, &claimed, FREE))
+        return;
+    TRI_DCHECK(claimed == INHERITED, "M-1: thread %d's claim is %u",
+               tri_load_relaxed(&m->tid), claimed); /* a message */
+    /* Relaxed: its holder's, and he is the heir now. */
+    tri_store_relaxed(&m->claim, CLAIMED);
+    (void)ask(m, m->heir);
+}
+
+void
+tri_m_request(struct tri_m *m, struct tri_stop_wait *wait)
+{
+    tri_add(&wait->remaining, 1);
+    for (;;) {
+        if (claim(m)) {
+            (void)ask(m, wait);
+            return;
+        }
+        m->heir = wait;
+        uint32_t claimed = CLAIMED;
+        if (tri_cas(&m->claim, &claimed, INHERITED))
+            return;
     }
 }
 
@@ -398,7 +437,7 @@ tri_m_release(struct tri_m *m)
     if (!tri_cas(&m->state, &state, TRI_M_BLOCKED)
         && tri_swap(&m->state, TRI_M_RUN) == TRI_M_ASLEEP)
         tri_futex_wake(&m->state, 1);
-    tri_m_unclaim(m);
+    unclaim(m);
 }
 
 void
@@ -409,7 +448,7 @@ tri_m_release_without_p(struct tri_m *m)
     if (!tri_cas(&m->state, &state, TRI_M_BLOCKED)
         && tri_swap(&m->state, TRI_M_BLOCKED) == TRI_M_ASLEEP)
         tri_futex_wake(&m->state, 1);
-    tri_m_unclaim(m);
+    unclaim(m);
 }
 
 bool
@@ -422,11 +461,11 @@ tri_m_stop_one(struct tri_m *m)
     };
     struct tri_m *self = tri_local_m();
     TRI_DCHECK(tri_critical_depth() > 0, "M-2: a claim outside a section");
-    if (m == self || !tri_m_claim(m))
+    if (m == self || !claim(m))
         return false;
     struct tri_stop_wait *wait = &self->wait;
-    tri_store(&wait->remaining, 0);
-    if (!tri_m_request(m, wait))
+    tri_store(&wait->remaining, 1);
+    if (!ask(m, wait))
         return true;
     for (int i = 0;; i++) {
         if (tri_stop_wait_all(wait, SLICE_NS))
@@ -437,7 +476,7 @@ tri_m_stop_one(struct tri_m *m)
         uint32_t state = TRI_M_REQ;
         if (tri_cas(&m->state, &state, TRI_M_RUN)) {
             tri_straggler_given_up(m);
-            tri_m_unclaim(m);
+            unclaim(m);
             return false;
         }
         /* It answered just now; its decrement may still be on the way. */
