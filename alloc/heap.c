@@ -90,6 +90,15 @@ take_pages(struct run *run)
         run->page = tri_page_alloc_take(alloc, run->count, &run->released);
 }
 
+/* Heap lock. */
+static bool
+take_window(struct tri_page_window *window)
+{
+    struct tri_page_alloc *alloc = &tri_heap_pages.alloc;
+    return tri_page_alloc_take_window(alloc, window)
+        || (grow(1) && tri_page_alloc_take_window(alloc, window));
+}
+
 static void
 take_from_window(struct tri_page_cache *cache, struct run *run)
 {
@@ -128,12 +137,9 @@ take_locked(struct tri_page_cache *cache, struct run *run)
         return NULL;
     }
     if (run->page == TRI_PAGE_NONE && cache != NULL
-        && run->count <= WINDOW_TAKE_MAX && cache->window.free == 0) {
-        struct tri_page_alloc *alloc = &tri_heap_pages.alloc;
-        if (tri_page_alloc_take_window(alloc, &cache->window)
-            || (grow(1) && tri_page_alloc_take_window(alloc, &cache->window)))
-            take_from_window(cache, run);
-    }
+        && run->count <= WINDOW_TAKE_MAX && cache->window.free == 0
+        && take_window(&cache->window))
+        take_from_window(cache, run);
     if (run->page == TRI_PAGE_NONE)
         take_pages(run);
     if (run->page == TRI_PAGE_NONE) {
@@ -142,6 +148,29 @@ take_locked(struct tri_page_cache *cache, struct run *run)
     }
     tri_unlock(&tri_heap_pages.lock);
     return span;
+}
+
+size_t
+tri_heap_look_ahead(struct tri_page_cache *pages, uintptr_t *start)
+{
+    struct tri_page_window *window = &pages->window;
+    if (window->free != 0)
+        return 0;
+    tri_lock(&tri_heap_pages.lock);
+    (void)take_window(window);
+    tri_unlock(&tri_heap_pages.lock);
+    uint64_t released = window->released;
+    if (released == 0)
+        return 0;
+    window->released = 0;
+    /* Relaxed: statistics order nothing. */
+    tri_sub_relaxed(&tri_heap_stats.released_bytes,
+                    (int64_t)((size_t)tri_bits_count(released)
+                              << TRI_PAGE_SHIFT));
+    uint32_t first = tri_bits_trailing(released);
+    uint32_t end = 64 - (uint32_t)__builtin_clzll(released);
+    *start = tri_space_page_address(window->page + first);
+    return (size_t)(end - first) << TRI_PAGE_SHIFT;
 }
 
 /* ---- spans ------------------------------------------------------------------- */

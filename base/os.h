@@ -31,6 +31,9 @@ TRI_NODISCARD int tri_os_commit(void *start, size_t bytes);
 void tri_os_release(void *start, size_t bytes);
 void tri_os_unmap(void *start, size_t bytes);
 TRI_NODISCARD int tri_os_protect_none(void *start, size_t bytes);
+/* Has memory put behind writable pages, without a change to them.  Where the system
+ * cannot (Linux 5.14 can), or has none, their first use does. */
+void tri_os_populate(void *start, size_t bytes);
 /* Advice; failure is ignored. */
 void tri_os_huge_pages(void *start, size_t bytes, bool want);
 /* Names a mapping in /proc/self/maps ("tricolor: heap"), where possible. */

@@ -175,6 +175,16 @@ tri_os_release(void *start, size_t bytes)
 }
 
 void
+tri_os_populate(void *start, size_t bytes)
+{
+#ifndef MADV_POPULATE_WRITE
+#    define MADV_POPULATE_WRITE 23
+#endif
+    (void)tri_syscall3(SYS_madvise, (long)start, (long)bytes,
+                       MADV_POPULATE_WRITE);
+}
+
+void
 tri_os_unmap(void *start, size_t bytes)
 {
     long error = tri_syscall3(SYS_munmap, (long)start, (long)bytes, 0);

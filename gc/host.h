@@ -138,6 +138,9 @@ void tri_host_sleep(int64_t ns);
  */
 void tri_host_wait(TRI_ATOMIC(uint32_t) *word, uint32_t expected,
                    int64_t timeout_ns);
+/* Has memory put behind these pages, whatever is in them, in a blocking call.  In no
+ * critical section. */
+void tri_host_populate(void *start, size_t bytes);
 /* P numbers for the trace: -1 without. */
 int tri_host_proc_number(void);
 

@@ -84,6 +84,29 @@ enter_with_p(void)
     return p;
 }
 
+/*
+ * The same, for small objects: pages that have no memory behind them are given some
+ * here, and not by whoever touches them first, in his section.
+ *
+ *   POPULATE-1  The page faults of fresh pages are taken in a blocking call.
+ *               Otherwise a pause waits for one: the system clears 2 MiB, or waits
+ *               for a host's memory (5 ms and more were seen).
+ */
+static struct tri_gc_p *
+enter_with_pages(void)
+{
+    struct tri_gc_p *p = enter_with_p();
+    uintptr_t start;
+    size_t bytes;
+    if (TRI_LIKELY(p->mcache.pages.window.free != 0)
+        || tri_critical_depth() != 1
+        || (bytes = tri_heap_look_ahead(&p->mcache.pages, &start)) == 0)
+        return p;
+    tri_leave();
+    tri_host_populate((void *)start, bytes);
+    return enter_with_p();
+}
+
 /* ---- small objects ------------------------------------------------------------- */
 
 /* ALLOC-1, bulk: all free slots of the span. */
@@ -211,7 +234,7 @@ alloc_small(uint32_t kind, const void *header)
 {
     size_t bytes = tri_kinds[kind].slot_bytes;
     pay(bytes);
-    struct tri_gc_p *p = enter_with_p();
+    struct tri_gc_p *p = enter_with_pages();
     void *slot = take_slot(p, kind, header);
     tri_leave();
     if (TRI_UNLIKELY(slot == NULL))
@@ -252,7 +275,7 @@ static void *
 alloc_tiny(size_t bytes)
 {
     pay(bytes);
-    struct tri_gc_p *p = enter_with_p();
+    struct tri_gc_p *p = enter_with_pages();
     void *object = take_tiny(p, bytes);
     tri_leave();
     if (TRI_UNLIKELY(object == NULL))

@@ -37,6 +37,19 @@ tri_host_proc_number(void)
 }
 
 void
+tri_host_populate(void *start, size_t bytes)
+{
+    /* Relaxed: our own.  Who must not lose his P takes the faults as he is. */
+    bool gives_way = tri_local_g() != NULL
+                  && tri_load_relaxed(&tri_local_m()->no_preempt) == 0;
+    if (gives_way)
+        tri_blocking_begin();
+    tri_os_populate(start, bytes);
+    if (gives_way)
+        tri_blocking_end();
+}
+
+void
 tri_host_divert_caches(void)
 {
     TRI_CHECK(tri_world_stopped(), "caches diverted in a running world");

@@ -254,6 +254,12 @@ tri_host_scan_runtime(void (*scan)(uintptr_t lo, uintptr_t hi, void *arg),
         scan((uintptr_t)&all[i]->arg, (uintptr_t)(&all[i]->arg + 1), arg);
 }
 
+void
+tri_host_populate(void *start, size_t bytes)
+{
+    tri_os_populate(start, bytes);
+}
+
 /* ---- goroutines are threads --------------------------------------------------------------- */
 
 void
