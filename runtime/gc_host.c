@@ -5,6 +5,7 @@
  */
 #include "base/check.h"
 #include "base/option.h"
+#include "base/os.h"
 #include "gc/gc.h"
 #include "runtime/sched.h"
 
