@@ -31,6 +31,7 @@
  *   CLAIM_OUTSIDE   he stops with the claim in his hands (M-2)
  *   ATTACH_ANYTIME  a thread registers while a stop is on (STW-2)
  *   COUNT_FIRST     `stopping` is set when all are counted (STW-2)
+ *   DISINHERITS     who gives a claim up forgets the world's stopper (M-6)
  *
  * To see how an error comes about:
  *   tests/model/run-spin world.pml safety NO_B MUTANT_LEAVE_BSTOP --replay

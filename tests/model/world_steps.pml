@@ -34,6 +34,7 @@
 /* struct tri_m */
 byte state[4];
 bool claim[4];
+bool heir[4];     /* claim is INHERITED */
 bool by_world[4]; /* m->waiter: the world's, or sysmon's own */
 bool sig[4];      /* the signal is on its way */
 bool has[4];      /* m->p */
@@ -230,17 +231,42 @@ inline request(m, world, blocked)
     }
 }
 
+/* unclaim: the heir counts on an answer already (M-6). */
+inline unclaim(m)
+{
+    d_step {
+        if
+        :: !heir[m] -> claim[m] = false
+        :: heir[m] ->
+            heir[m] = false;
+#ifdef MUTANT_DISINHERITS
+            claim[m] = false
+#else
+            by_world[m] = true;
+            if
+            :: state[m] == RUN ->
+                state[m] = REQ;
+                owed[m] = true;
+                sig[m] = true
+            :: state[m] == BLOCKED -> state[m] = BSTOP; world_remaining--
+            fi
+#endif
+        fi
+    }
+}
+
 /* tri_m_release, tri_m_release_without_p: `to` is RUN or BLOCKED. */
 inline release(m, to)
 {
     if
 #ifdef MUTANT_KEEPS_BSTOP
-    :: state[m] == BSTOP -> claim[m] = false
+    :: state[m] == BSTOP
 #else
-    :: atomic { state[m] == BSTOP -> state[m] = BLOCKED; claim[m] = false }
+    :: atomic { state[m] == BSTOP -> state[m] = BLOCKED }
 #endif
-    :: state[m] != BSTOP -> d_step { state[m] = to; claim[m] = false }
-    fi
+    :: atomic { state[m] != BSTOP -> state[m] = to }
+    fi;
+    unclaim(m)
 }
 
 /* ---- the P ----------------------------------------------------------------- */
@@ -341,9 +367,9 @@ inline stop_one(m, did)
                    state[m] == REQ && LOST_PATIENCE;
                    state[m] = RUN;
                    owed[m] = false;
-                   one_remaining = 0;
-                   claim[m] = false
+                   one_remaining = 0
                }
+                unclaim(m);
                 break
 #endif
             :: atomic { state[m] != REQ && one_remaining == 0 -> did = true };
@@ -355,7 +381,7 @@ inline stop_one(m, did)
 
 /* ---- who stops all ---------------------------------------------------------- */
 
-/* It goes round until who holds a claim gives it up (M-2). */
+/* tri_m_request: who holds the claim asks in our name (M-6). */
 inline ask(m)
 {
     if
@@ -369,6 +395,14 @@ inline ask(m)
            request(m, true, blocked);
            blocked = false
        }
+#ifndef MUTANT_NO_CLAIM
+    :: atomic {
+           m < m_count && !world_holds[m] && claim[m];
+           heir[m] = true;
+           world_holds[m] = true;
+           world_remaining++
+       }
+#endif
     :: m >= m_count || world_holds[m]
     fi
 }
