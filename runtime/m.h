@@ -175,6 +175,8 @@ void tri_m_wake(struct tri_m *m);
 /* The world's stopper: m is asked, now or by who holds its claim (M-6), and has it
  * counted in `wait`, to which the stopper has added one for himself. */
 void tri_m_request(struct tri_m *m, struct tri_stop_wait *wait);
+/* The claim of one that he has asked is his by now. */
+bool tri_m_inherited(struct tri_m *m);
 /* Waits until all answered, at most timeout_ns (< 0: for ever); true: they did. */
 bool tri_stop_wait_all(struct tri_stop_wait *wait, int64_t timeout_ns);
 /* TSan builds: sends the signal once more, if it is still asked (SIG-5). */

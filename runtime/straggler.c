@@ -162,7 +162,7 @@ tri_stragglers_look(void)
 {
     for (uint32_t i = 0; i < tri_m_count(); i++) {
         struct tri_m *m = tri_m_at(i);
-        if (m->world_holds != 0 && tri_m_asked(m))
+        if (m->world_holds != 0 && tri_m_inherited(m) && tri_m_asked(m))
             look_at(m);
     }
 }

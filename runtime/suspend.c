@@ -379,9 +379,15 @@ unclaim(struct tri_m *m)
         return;
     TRI_DCHECK(claimed == INHERITED, "M-1: thread %d's claim is %u",
                tri_load_relaxed(&m->tid), claimed); /* a message */
-    /* Relaxed: its holder's, and he is the heir now. */
-    tri_store_relaxed(&m->claim, CLAIMED);
+    /* Release pairs with the acquire in tri_m_inherited: the heir is the holder. */
+    tri_store_release(&m->claim, CLAIMED);
     (void)ask(m, m->heir);
+}
+
+bool
+tri_m_inherited(struct tri_m *m)
+{
+    return tri_load_acquire(&m->claim) == CLAIMED;
 }
 
 void
