@@ -97,6 +97,19 @@ read_cpuinfo(const char *key, char *value, size_t n)
     return found;
 }
 
+int
+machine_numa_nodes(void)
+{
+    hwloc_topology_t topology;
+    int nodes = 0;
+    if (hwloc_topology_init(&topology) != 0)
+        return 1;
+    if (hwloc_topology_load(topology) == 0)
+        nodes = hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_NUMANODE);
+    hwloc_topology_destroy(topology);
+    return nodes < 1 ? 1 : nodes;
+}
+
 static void
 add_topology(json_t *json)
 {
