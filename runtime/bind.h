@@ -38,7 +38,17 @@ int tri_machine_procs(struct tri_machine machine);
 #define TRI_CPU_WORDS (TRI_CPUS_MAX / (8 * sizeof(unsigned long)))
 bool tri_machine_affinity(unsigned long *mask);
 
+/* ---- quota.c ---- */
+
+/* CPUs' time that the control groups allow, rounded up; 0: all. */
+int tri_quota_cpus(void);
+/* Test hook: in front of the paths of their files. */
+extern const char *tri_quota_root;
+
 /* ---- follow.c ---- */
+
+/* Test hook: how often sysmon looks. */
+extern int64_t tri_follow_period_ns;
 
 /* Once each: what tri_machine_glance says before sysmon runs (FOLLOW-2), and the
  * goroutine that changes the number of Ps. */
