@@ -15,6 +15,8 @@ struct tri_p;
 bool tri_bind_wanted(void);
 /* The order of all CPUs that it asks for.  Before the first thread. */
 void tri_bind_init(struct hwloc_topology *topology);
+/* The i-th of that order; -1: there are no more.  For tests. */
+int tri_bind_order(int i);
 /* The CPUs changed that this process may use: sysmon. */
 void tri_bind_again(void);
 /* The calling thread has p now: it moves to p's CPU, if it is a scheduler's. */

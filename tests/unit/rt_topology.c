@@ -5,17 +5,20 @@
  * To see it fail: leave tri_follow_look out of sysmon, let it ignore `on`
  * (FOLLOW-1), take no thread for NOT_OURS in tri_bind_thread (BIND-1), leave
  * tri_bind_again out of follow.c (BIND-2), let both orders begin with the same CPU
- * twice, or leave the threads of one P where they are (tri_bind_thread).
+ * twice, leave the threads of one P where they are (tri_bind_thread), or take the
+ * first part with room (BIND-3).
  */
 #include <tricolor/tricolor.h>
 
 #include <dirent.h>
+#include <hwloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/option.h"
 #include "runtime/bind.h"
 #include "tests/support/test.h"
 #include "trace/record.h"
@@ -249,6 +252,60 @@ TEST(each_p_has_a_cpu_of_its_own)
     EXPECT_DEATH(in_runtime, &start, "all is well");
     start.options.bind = "scatter";
     EXPECT_DEATH(in_runtime, &start, "all is well");
+}
+
+/* ---- orders, on machines of our own --------------------------------------------- */
+
+struct machine {
+    const char *synthetic;
+    enum tri_bind bind;
+    int cpu[16]; /* up to -1 */
+};
+
+static const struct machine *machine;
+
+static void
+list(void)
+{
+    hwloc_topology_t topology;
+    EXPECT_EQ(hwloc_topology_init(&topology), 0);
+    EXPECT_EQ(hwloc_topology_set_synthetic(topology, machine->synthetic), 0);
+    EXPECT_EQ(hwloc_topology_load(topology), 0);
+    tri_config.bind = machine->bind;
+    tri_bind_init(topology);
+    for (int i = 0; i == 0 || machine->cpu[i - 1] != -1; i++)
+        EXPECT_F(tri_bind_order(i) == machine->cpu[i],
+                 "%s: CPU %d, not %d, is number %d", machine->synthetic,
+                 tri_bind_order(i), machine->cpu[i], i);
+    hwloc_topology_destroy(topology);
+}
+
+/* BIND-3 */
+TEST(compact_fills_cores_and_nodes_and_scatter_goes_round)
+{
+    static const struct machine machines[] = {
+        { "node:2 core:2 pu:2",
+          TRI_BIND_COMPACT,
+          { 0, 1, 2, 3, 4, 5, 6, 7, -1 } },
+        { "node:2 core:2 pu:2",
+          TRI_BIND_SCATTER,
+          { 0, 4, 2, 6, 1, 5, 3, 7, -1 } },
+        /* The system's numbers: siblings are far apart, as on most servers. */
+        { "node:2 core:2 pu:2(indexes=0,4,1,5,2,6,3,7)",
+          TRI_BIND_COMPACT,
+          { 0, 4, 1, 5, 2, 6, 3, 7, -1 } },
+        { "node:2 core:2 pu:2(indexes=0,4,1,5,2,6,3,7)",
+          TRI_BIND_SCATTER,
+          { 0, 2, 1, 3, 4, 6, 5, 7, -1 } },
+        { "pack:3 l3:2 core:1 pu:2",
+          TRI_BIND_SCATTER,
+          { 0, 4, 8, 2, 6, 10, 1, 5, 9, 3, 7, 11, -1 } },
+        { "pack:1 core:3 pu:1", TRI_BIND_SCATTER, { 0, 1, 2, -1 } },
+    };
+    for (size_t i = 0; i < TRI_ARRAY_COUNT(machines); i++) {
+        machine = &machines[i];
+        test_in_child(list);
+    }
 }
 
 /* ---- mark workers ---------------------------------------------------------------- */
