@@ -44,6 +44,7 @@ bool tri_machine_affinity(unsigned long *mask);
 
 /* CPUs' time that the control groups allow, rounded up; 0: all. */
 int tri_quota_cpus(void);
+int tri_quota_thousandths(void); /* of a CPU */
 /* Test hook: in front of the paths of their files. */
 extern const char *tri_quota_root;
 

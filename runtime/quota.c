@@ -17,6 +17,8 @@
 
 #define GROUPS_BYTES 4096 /* of /proc/self/cgroup: a line for each hierarchy */
 #define PATH_BYTES   1024 /* a longer one is not looked at */
+#define NUMBER_MAX                                                             \
+    (INT64_MAX / 20000) /* of microseconds: the kernel has fewer */
 
 const char *tri_quota_root = "";
 
@@ -40,23 +42,25 @@ static int64_t
 take_number(const char **at)
 {
     int64_t value = 0;
-    while (**at >= '0' && **at <= '9' && value < INT64_MAX / 16)
+    while (**at >= '0' && **at <= '9' && value < NUMBER_MAX)
         value = value * 10 + (*(*at)++ - '0');
     while (**at == ' ' || **at == '\n')
         (*at)++;
     return value;
 }
 
-/* "quota period", in two files or one; CPUs, rounded up; 0: no limit. */
+/* "quota period", in two files or one; thousandths of a CPU, rounded up; 0: no
+ * limit. */
 static int
-cpus_of(const char *text)
+thousandths_of(const char *text)
 {
     int64_t quota = take_number(&text);
     int64_t period = take_number(&text);
     if (quota == 0 || period == 0)
         return 0;
-    int64_t cpus = (quota + period - 1) / period;
-    return cpus > TRI_PROCS_MAX ? TRI_PROCS_MAX : (int)cpus;
+    int64_t share = (quota * 1000 + period - 1) / period;
+    int64_t most = INT64_C(1000) * TRI_PROCS_MAX;
+    return (int)(share > most ? most : share);
 }
 
 static int
@@ -76,7 +80,7 @@ quota_in(const char *group, bool first_version)
         if (!read_text(path, text + length, sizeof(text) - length))
             return 0;
     }
-    return cpus_of(text);
+    return thousandths_of(text);
 }
 
 /* The group and all above it: the smallest quota counts. */
@@ -125,7 +129,7 @@ quota_of_line(char *line)
 }
 
 int
-tri_quota_cpus(void)
+tri_quota_thousandths(void)
 {
     char text[GROUPS_BYTES];
     char path[PATH_BYTES];
@@ -143,4 +147,10 @@ tri_quota_cpus(void)
         line = next;
     }
     return least;
+}
+
+int
+tri_quota_cpus(void)
+{
+    return (tri_quota_thousandths() + 999) / 1000;
 }

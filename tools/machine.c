@@ -12,6 +12,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "runtime/bind.h"
+
 #define LINE_BYTES 512
 
 bool
@@ -59,12 +61,7 @@ read_cgroup(const char *file, char *line, size_t n)
 double
 machine_cgroup_cpus(void)
 {
-    char line[LINE_BYTES];
-    double quota, period;
-    if (!read_cgroup("cpu.max", line, sizeof(line))
-        || sscanf(line, "%lf %lf", &quota, &period) != 2 || period <= 0)
-        return 0;
-    return quota / period;
+    return tri_quota_thousandths() / 1000.0; /* as a run sees it */
 }
 
 uint64_t

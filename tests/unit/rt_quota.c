@@ -73,30 +73,31 @@ fell(void)
 static const struct {
     const char *groups;
     const char *file[3][2];
-    int cpus;
+    int thousandths;
 } cases[] = {
-    { "0::/a/b\n", { { V2("/a/b"), "150000 100000\n" } }, 2 },
-    { "0::/a/b\n", { { V2("/a/b"), "50000 100000\n" } }, 1 },
+    { "0::/a/b\n", { { V2("/a/b"), "150000 100000\n" } }, 1500 },
+    { "0::/a/b\n", { { V2("/a/b"), "50000 100000\n" } }, 500 },
+    { "0::/a/b\n", { { V2("/a/b"), "10001 10000\n" } }, 1001 },
     { "0::/a/b\n", { { V2("/a/b"), "max 100000\n" } }, 0 },
     { "0::/a/b\n", { { NULL } }, 0 },
     { "0::/a/b\n",
       { { V2("/a/b"), "400000 100000\n" }, { V2("/a"), "30000 10000\n" } },
-      3 },
+      3000 },
     { "0::/a/b\n",
       { { V2("/a/b"), "200000 100000\n" }, { V2("/a"), "900000 100000\n" } },
-      2 },
+      2000 },
     { "0::/a/b\n",
       { { V2("/a/b"), "max 100000\n" }, { V2("/a"), "700000 100000\n" } },
-      7 },
+      7000 },
     /* The path is the host's, the mount the container's. */
-    { "0::/docker/1234\n", { { V2(""), "500000 100000\n" } }, 5 },
-    { "0::/\n", { { V2(""), "600000 100000\n" } }, 6 },
+    { "0::/docker/1234\n", { { V2(""), "500000 100000\n" } }, 5000 },
+    { "0::/\n", { { V2(""), "600000 100000\n" } }, 6000 },
     { "9:memory:/x\n3:cpu,cpuacct:/x\n0::/\n",
       { { V1("/x", "quota"), "250000\n" }, { V1("/x", "period"), "100000\n" } },
-      3 },
+      2500 },
     { "3:cpuacct,cpu:/x/y\n",
       { { V1("/x", "quota"), "100000\n" }, { V1("/x", "period"), "100000\n" } },
-      1 },
+      1000 },
     { "3:cpu:/x\n",
       { { V1("/x", "quota"), "-1\n" }, { V1("/x", "period"), "100000\n" } },
       0 },
@@ -110,10 +111,10 @@ static const struct {
       { { V1("/x", "quota"), "800000\n" },
         { V1("/x", "period"), "100000\n" },
         { V2("/a"), "400000 100000\n" } },
-      4 },
+      4000 },
     { "9:memory:" FAR FAR FAR "\n8:pids:" FAR FAR FAR "\n0::" FAR "\n",
       { { V2(FAR), "200000 100000\n" } },
-      2 },
+      2000 },
     { "nonsense\n::\n", { { V2(""), "nonsense\n" } }, 0 },
 };
 
@@ -124,8 +125,10 @@ TEST(the_smallest_quota_of_all_groups_counts_rounded_up)
         put("proc/self/cgroup", cases[i].groups);
         for (int k = 0; k < 3 && cases[i].file[k][0] != NULL; k++)
             put(cases[i].file[k][0], cases[i].file[k][1]);
-        EXPECT_F(tri_quota_cpus() == cases[i].cpus, "case %zu: %d CPUs, not %d",
-                 i, tri_quota_cpus(), cases[i].cpus);
+        EXPECT_F(tri_quota_thousandths() == cases[i].thousandths,
+                 "case %zu: %d thousandths, not %d", i, tri_quota_thousandths(),
+                 cases[i].thousandths);
+        EXPECT_EQ(tri_quota_cpus(), (cases[i].thousandths + 999) / 1000);
         fell();
     }
 }
