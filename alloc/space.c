@@ -87,6 +87,28 @@ map_parts(const struct part parts[PART_COUNT])
     return false;
 }
 
+/* SPACE-2.  The tables, too: any thread that marks or allocates reads and writes
+ * them, as it does the heap. */
+static void
+choose_nodes(const struct part parts[PART_COUNT])
+{
+    enum tri_numa numa = tri_config.numa;
+    int error = 0;
+    uint32_t done = 0;
+    if (numa == TRI_NUMA_DEFAULT)
+        return;
+    TRI_CHECK(tri_space.committed == 0, "SPACE-2: memory is in use already");
+    for (; done < PART_COUNT && error == 0; done++)
+        error = tri_numa_place(*parts[done].where, parts[done].bytes, numa);
+    tri_space.numa_error = error;
+    if (error == 0)
+        tri_space.numa = numa;
+    else
+        while (done-- > 0)
+            (void)tri_numa_place(*parts[done].where, parts[done].bytes,
+                                 TRI_NUMA_DEFAULT);
+}
+
 int
 tri_heap_space_init(void)
 {
@@ -103,6 +125,7 @@ tri_heap_space_init(void)
     }
     for (uint32_t i = 0; i < PART_COUNT; i++)
         tri_os_name(address[i], parts[i].bytes, parts[i].name);
+    choose_nodes(parts);
 
     tri_space.base = (uintptr_t)address[0];
     tri_space.bytes = bytes;

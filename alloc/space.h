@@ -19,11 +19,15 @@
  *   SPACE-1  page_kind[p] is written before the span's state becomes in-use and
  *            cleared before it stops being so; otherwise a stale pointer is
  *            classified by another span's kind.
+ *   SPACE-2  TRI_NUMA's policy is set on whole reservations, before anything in
+ *            them is touched, and on all of them or none; otherwise what was
+ *            touched lies elsewhere for good, and nobody can say what holds.
  */
 #ifndef TRI_ALLOC_SPACE_H
 #define TRI_ALLOC_SPACE_H
 
 #include "alloc/kind.h"
+#include "base/numa.h"
 
 #define TRI_ARENA_BYTES ((size_t)64 << 20)
 
@@ -41,7 +45,9 @@ struct tri_heap_space {
     uint8_t *mark_tables[TRI_MARK_TABLES];    /* [c] by shift - 3 */
     uint8_t *alloc_tables[TRI_MARK_TABLES];   /* [c] */
     void *page_alloc_tables;                  /* [c] for alloc/page_alloc.h */
-    size_t committed; /* [heap lock] bytes of the heap made usable */
+    size_t committed;   /* [heap lock] bytes of the heap made usable */
+    enum tri_numa numa; /* [c] the policy in effect */
+    int numa_error;     /* [c] of the kernel that refused another, or 0 */
 };
 
 extern struct tri_heap_space tri_space;

@@ -441,21 +441,45 @@ parse_stack(struct tri_config *config, size_t field, struct complaint out)
     return 0;
 }
 
+/* An option of three words, the first of which is the default: `field`, or the
+ * variable.  Which it is, or -EINVAL. */
+static int
+parse_word(const char *field, const char *field_name, const char *variable_name,
+           const char *const words[3], struct complaint out)
+{
+    char allowed[64];
+    const char *text = field != NULL ? field : variable(variable_name);
+    if (text == NULL || text[0] == 0)
+        return 0;
+    for (int i = 0; i < 3; i++)
+        if (strcmp(text, words[i]) == 0)
+            return i;
+    (void)tri_format(allowed, sizeof(allowed), "%s, %s or %s", words[0],
+                     words[1], words[2]);
+    return out_of_range(out, field != NULL ? field_name : variable_name, text,
+                        allowed);
+}
+
 static int
 parse_bind(struct tri_config *config, const char *field, struct complaint out)
 {
     static const char *const words[] = { "none", "compact", "scatter" };
-    const char *where = field != NULL ? "tri_options.bind" : "TRI_BIND";
-    const char *text = field != NULL ? field : variable("TRI_BIND");
-    if (text == NULL || text[0] == 0)
-        return 0;
-    for (unsigned i = 0; i < TRI_ARRAY_COUNT(words); i++) {
-        if (strcmp(text, words[i]) == 0) {
-            config->bind = (enum tri_bind)i;
-            return 0;
-        }
-    }
-    return out_of_range(out, where, text, "none, compact or scatter");
+    int word = parse_word(field, "tri_options.bind", "TRI_BIND", words, out);
+    if (word < 0)
+        return word;
+    config->bind = (enum tri_bind)word;
+    return 0;
+}
+
+static int
+parse_numa(struct tri_config *config, const char *field, struct complaint out)
+{
+    static const char *const words[] = { "default", "local", "interleave" };
+    int word = parse_word(field, "tri_options.numa", "TRI_NUMA", words, out);
+    if (word < 0)
+        return word;
+    config->numa = (enum tri_numa)word;
+    return 0;
 }
 
 int
@@ -488,6 +512,8 @@ tri_options_parse(const struct tri_options *opt, char *error, size_t bytes)
         result = parse_stack(&config, opt->stack_bytes, out);
     if (result == 0)
         result = parse_bind(&config, opt->bind, out);
+    if (result == 0)
+        result = parse_numa(&config, opt->numa, out);
     if (result != 0)
         return result;
 

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "base/compiler.h"
+#include "base/numa.h"
 
 /* Debug keys, as base/options.def has them: TRI_DEBUG_INT, TRI_DEBUG_WORD. */
 struct tri_debug_options {
@@ -29,13 +30,15 @@ enum tri_bind {
     TRI_BIND_SCATTER
 };
 
-/* TRI_PROCS, TRI_GC, TRI_MEMORY_LIMIT, TRI_STACK, TRI_BIND as asked for; -1/0 = default. */
+/* TRI_PROCS, TRI_GC, TRI_MEMORY_LIMIT, TRI_STACK, TRI_BIND, TRI_NUMA as asked for;
+ * -1/0 = default. */
 struct tri_config {
     int procs;            /* 0: from the machine */
     int gc_percent;       /* -1: off */
     int64_t memory_limit; /* INT64_MAX: none */
     size_t stack_bytes;
     enum tri_bind bind;
+    enum tri_numa numa;
 };
 extern struct tri_config tri_config;
 

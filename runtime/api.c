@@ -3,6 +3,7 @@
  * somebody else's. */
 #include <tricolor/tricolor.h>
 
+#include "alloc/space.h"
 #include "base/check.h"
 #include "base/format.h"
 #include "base/option.h"
@@ -150,8 +151,8 @@ TRI_API void (*tri_set_panic_handler(void (*fn)(const char *message)))(
 TRI_API const char *
 tri_option_get(size_t i, char *value, size_t bytes)
 {
-    static const char *const names[] = { "procs", "gc", "memory_limit",
-                                         "stack_bytes", "bind" };
+    static const char *const names[] = { "procs",       "gc",   "memory_limit",
+                                         "stack_bytes", "bind", "numa" };
     switch (i) {
     case 0:
         tri_format(value, bytes, "%d", tri_load(&tri_sched.p_count));
@@ -178,6 +179,12 @@ tri_option_get(size_t i, char *value, size_t bytes)
                    tri_config.bind == TRI_BIND_COMPACT   ? "compact"
                    : tri_config.bind == TRI_BIND_SCATTER ? "scatter"
                                                          : "none");
+        break;
+    case 5: /* in effect: the kernel may have refused */
+        tri_format(value, bytes, "%s",
+                   tri_space.numa == TRI_NUMA_LOCAL        ? "local"
+                   : tri_space.numa == TRI_NUMA_INTERLEAVE ? "interleave"
+                                                           : "default");
         break;
     default:
         return tri_debug_get(i - TRI_ARRAY_COUNT(names), value, bytes);

@@ -15,6 +15,10 @@
  *   BIND-2  Places are made anew when the CPUs change that the process may use, and
  *           who was bound before looks again; otherwise new Ps share the old CPUs.
  *
+ *   BIND-3  `scatter` takes no CPU of a node, cache or core that has one while the
+ *           machine has another without any; otherwise two Ps share a core, and one
+ *           is idle.
+ *
  * hwloc's order of all CPUs is made once; places are those of it that may be used, as
  * the kernel tells.
  *
@@ -24,7 +28,6 @@
 #include "runtime/bind.h"
 
 #include <hwloc.h>
-#include <limits.h>
 
 #include "base/format.h"
 #include "base/option.h"
@@ -61,30 +64,49 @@ list_compact(hwloc_topology_t topology)
     }
 }
 
-/* hwloc_distrib for one, two, four... CPUs, and of each what is new: so the first few
- * lie far from each other, however many are used. */
+int
+tri_bind_order(int i)
+{
+    return i < order.count ? order.cpu[i] : -1;
+}
+
+/* CPUs of this object that are in the order: userdata is the user's own. */
+static uintptr_t
+taken_in(hwloc_obj_t object)
+{
+    return (uintptr_t)object->userdata;
+}
+
+/* Of its parts that have room, the one with the fewest; NULL: it has no parts. */
+static hwloc_obj_t
+emptiest_part(hwloc_obj_t object)
+{
+    hwloc_obj_t best = NULL;
+    for (unsigned i = 0; i < object->arity; i++) {
+        hwloc_obj_t part = object->children[i];
+        uintptr_t all = (uintptr_t)hwloc_bitmap_weight(part->cpuset);
+        if (taken_in(part) < all
+            && (best == NULL || taken_in(part) < taken_in(best)))
+            best = part;
+    }
+    return best;
+}
+
+/* BIND-3.  Not hwloc_distrib: it splits the machine for one number of threads, and
+ * the first so many of a split for more lie side by side. */
 static void
 list_scattered(hwloc_topology_t topology)
 {
-    hwloc_obj_t root = hwloc_get_root_obj(topology);
-    hwloc_bitmap_t left = hwloc_bitmap_dup(root->cpuset);
-    hwloc_bitmap_t set[TRI_PROCS_MAX];
-    for (unsigned want = 1; left != NULL && want <= TRI_PROCS_MAX
-                            && hwloc_bitmap_iszero(left) == 0;
-         want *= 2) {
-        if (hwloc_distrib(topology, &root, 1, set, want, INT_MAX, 0) != 0)
-            break;
-        for (unsigned i = 0; i < want; i++) {
-            hwloc_bitmap_and(set[i], set[i], left);
-            int cpu = hwloc_bitmap_first(set[i]);
-            hwloc_bitmap_free(set[i]);
-            if (cpu < 0 || order.count == TRI_CPUS_MAX)
-                continue;
-            hwloc_bitmap_clr(left, (unsigned)cpu);
-            order.cpu[order.count++] = cpu;
+    int all = hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_PU);
+    while (order.count < all && order.count < TRI_CPUS_MAX) {
+        hwloc_obj_t at = hwloc_get_root_obj(topology);
+        hwloc_obj_t part = at;
+        for (; part != NULL; part = emptiest_part(at)) {
+            at = part;
+            at->userdata = (void *)(taken_in(at) + 1);
         }
+        order.cpu[order.count++] = (int)at->os_index;
     }
-    hwloc_bitmap_free(left);
 }
 
 bool

@@ -15,6 +15,8 @@ struct tri_p;
 bool tri_bind_wanted(void);
 /* The order of all CPUs that it asks for.  Before the first thread. */
 void tri_bind_init(struct hwloc_topology *topology);
+/* The i-th of that order; -1: there are no more.  For tests. */
+int tri_bind_order(int i);
 /* The CPUs changed that this process may use: sysmon. */
 void tri_bind_again(void);
 /* The calling thread has p now: it moves to p's CPU, if it is a scheduler's. */
@@ -38,7 +40,18 @@ int tri_machine_procs(struct tri_machine machine);
 #define TRI_CPU_WORDS (TRI_CPUS_MAX / (8 * sizeof(unsigned long)))
 bool tri_machine_affinity(unsigned long *mask);
 
+/* ---- quota.c ---- */
+
+/* CPUs' time that the control groups allow, rounded up; 0: all. */
+int tri_quota_cpus(void);
+int tri_quota_thousandths(void); /* of a CPU */
+/* Test hook: in front of the paths of their files. */
+extern const char *tri_quota_root;
+
 /* ---- follow.c ---- */
+
+/* Test hook: how often sysmon looks. */
+extern int64_t tri_follow_period_ns;
 
 /* Once each: what tri_machine_glance says before sysmon runs (FOLLOW-2), and the
  * goroutine that changes the number of Ps. */

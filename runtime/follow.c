@@ -18,7 +18,7 @@
 #include "runtime/bind.h"
 #include "runtime/sched.h"
 
-#define PERIOD_NS INT64_C(1000000000)
+int64_t tri_follow_period_ns = 1000000000; /* [c] once sysmon runs */
 
 static struct {
     TRI_ATOMIC(uint32_t) on;             /* FOLLOW-1 */
@@ -74,7 +74,7 @@ tri_follow_look(int64_t now_ns)
 {
     bool places = tri_bind_wanted() && tri_debug.followcpus != 0;
     if ((tri_load(&follow.on) == 0 && !places)
-        || now_ns - follow.last_ns < PERIOD_NS)
+        || now_ns - follow.last_ns < tri_follow_period_ns)
         return;
     follow.last_ns = now_ns;
     struct tri_machine now = tri_machine_glance();

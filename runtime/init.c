@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 
+#include "alloc/space.h"
 #include "base/check.h"
 #include "base/format.h"
 #include "base/option.h"
@@ -26,6 +27,22 @@
 
 #define MAIN_STACK_BYTES    ((size_t)8 << 20)
 #define STACK_BYTES_DEFAULT ((size_t)64 << 10)
+
+/* Of the heap, which is there now.  A refusal is no reason to end: all works, where
+ * memory is further away more slowly. */
+static void
+tell_nodes(void)
+{
+    int error = -tri_space.numa_error;
+    if (error != 0)
+        tri_print("tricolor: TRI_NUMA: the kernel refuses mbind (error %d%s); "
+                  "the heap keeps the process's own policy\n",
+                  error,
+                  error == ENOSYS  ? ": it was built without NUMA"
+                  : error == EPERM ? ": in a container, allow CAP_SYS_NICE"
+                                   : "");
+    tri_trace_numa_policy((uint32_t)tri_config.numa, (uint32_t)tri_space.numa);
+}
 
 /* 0 or -errno.  Once per process. */
 static int
@@ -63,6 +80,7 @@ start(const struct tri_options *opt, bool is_main)
         status = tri_sequences_init();
     if (status != 0)
         return status;
+    tell_nodes();
     tri_m_init();
     tri_g_init();
     tri_sync_init();

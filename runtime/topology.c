@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * runtime/topology.c: the machine as this process may use it: its CPUs (hwloc, which
- * honours affinity and cpusets), their NUMA nodes, and the control groups' quota.
+ * honours affinity and cpusets), their NUMA nodes, and the control groups' quota
+ * (quota.c).
  */
 #include <hwloc.h>
 
-#include <fcntl.h>
-
-#include "base/format.h"
 #include "base/syscall.h"
 #include "runtime/bind.h"
 #include "runtime/sched.h"
@@ -70,70 +68,10 @@ affine_cpus(uint64_t *which)
     return count < 1 ? 1 : count;
 }
 
-/* cgroup v2: "quota period" or "max period"; CPUs, rounded up; 0: no limit. */
-static int
-quota_in(const char *path)
-{
-    char text[64];
-    long fd =
-        tri_syscall3(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    long bytes = tri_syscall3(SYS_read, fd, (long)text, sizeof(text) - 1);
-    tri_syscall3(SYS_close, fd, 0, 0);
-    if (bytes <= 0)
-        return 0;
-    text[bytes] = '\0';
-    long value[2] = { 0, 0 };
-    const char *at = text;
-    for (int i = 0; i < 2; i++) {
-        while (*at >= '0' && *at <= '9')
-            value[i] = value[i] * 10 + (*at++ - '0');
-        while (*at == ' ')
-            at++;
-    }
-    if (value[0] == 0 || value[1] == 0)
-        return 0;
-    return (int)((value[0] + value[1] - 1) / value[1]);
-}
-
-/* The process's own group and all above it: the smallest quota counts. */
-static int
-cgroup_quota(void)
-{
-    char line[512];
-    long fd = tri_syscall3(SYS_openat, AT_FDCWD, (long)"/proc/self/cgroup",
-                           O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    long bytes = tri_syscall3(SYS_read, fd, (long)line, sizeof(line) - 1);
-    tri_syscall3(SYS_close, fd, 0, 0);
-    if (bytes <= 0)
-        return 0;
-    line[bytes] = '\0';
-    char *group = strstr(line, "0::");
-    if (group == NULL)
-        return 0;
-    group += 3;
-    group[strcspn(group, "\n")] = '\0';
-    int least = 0;
-    for (;;) {
-        char path[600];
-        tri_format(path, sizeof(path), "/sys/fs/cgroup%s/cpu.max", group);
-        int quota = quota_in(path);
-        if (quota > 0 && (least == 0 || quota < least))
-            least = quota;
-        char *slash = strrchr(group, '/');
-        if (slash == NULL)
-            return least;
-        *slash = '\0';
-    }
-}
-
 struct tri_machine
 tri_machine_look(void)
 {
-    struct tri_machine machine = { .quota_cpus = cgroup_quota() };
+    struct tri_machine machine = { .quota_cpus = tri_quota_cpus() };
     machine.cpus = bound_cpus(&machine.numa_nodes);
     if (machine.cpus < 1)
         machine.cpus = affine_cpus(&machine.which);
@@ -143,7 +81,7 @@ tri_machine_look(void)
 struct tri_machine
 tri_machine_glance(void)
 {
-    struct tri_machine machine = { .quota_cpus = cgroup_quota() };
+    struct tri_machine machine = { .quota_cpus = tri_quota_cpus() };
     machine.cpus = affine_cpus(&machine.which);
     return machine;
 }

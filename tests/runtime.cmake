@@ -70,8 +70,12 @@ tri_test(rt_poll_life LAYERS runtime
 tri_test(rt_poll_echo SOURCES stress/rt_poll_echo.c support/collect.c
          LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2
          ENVIRONMENT TRI_DEBUG=gcstress=200,clobberfree=1,schedfuzz=7)
-tri_test(rt_topology SOURCES unit/rt_topology.c
+tri_test(rt_topology LAYERS runtime SOURCES unit/rt_topology.c
          LABELS unit crash sanitize TIMEOUT 120 PROCESSORS 2)
+tri_test(rt_quota LAYERS runtime SOURCES unit/rt_quota.c
+         LABELS unit sanitize smoke TIMEOUT 120 PROCESSORS 2)
+tri_test(rt_numa LAYERS runtime SOURCES unit/rt_numa.c support/collect.c
+         LABELS unit crash sanitize smoke TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_fork LAYERS runtime SOURCES unit/rt_fork.c
          LABELS unit crash sanitize smoke TIMEOUT 180 PROCESSORS 2)
 

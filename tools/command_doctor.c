@@ -24,6 +24,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/numa.h"
 #include "tools/command.h"
 #include "tools/machine.h"
 
@@ -169,6 +170,33 @@ probe_cpus(struct report *report)
         set(report, FINDING_OK, "", "%ld CPUs, no quota", online);
 }
 
+/* A run finds out in the same way. */
+static void
+probe_numa(struct report *report)
+{
+    int nodes = machine_numa_nodes();
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    void *map = mmap(NULL, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int error = map == MAP_FAILED
+                  ? -ENOMEM
+                  : tri_numa_place(map, page, TRI_NUMA_INTERLEAVE);
+    if (map != MAP_FAILED)
+        munmap(map, page);
+    if (error != 0)
+        set(report, FINDING_NOTE,
+            "in a container, allow CAP_SYS_NICE; else use a kernel with "
+            "CONFIG_NUMA",
+            "mbind(2) is refused (%s): TRI_NUMA has no effect, on %d NUMA "
+            "node%s",
+            strerror(-error), nodes, nodes == 1 ? "" : "s");
+    else if (nodes == 1)
+        set(report, FINDING_OK, "",
+            "one NUMA node: TRI_NUMA is taken, and changes nothing");
+    else
+        set(report, FINDING_OK, "",
+            "%d NUMA nodes: TRI_NUMA says where the heap is", nodes);
+}
+
 static void
 probe_memory(struct report *report)
 {
@@ -267,6 +295,7 @@ static const struct {
 } probes[] = {
     { "kernel", probe_kernel },
     { "cpus", probe_cpus },
+    { "numa", probe_numa },
     { "memory", probe_memory },
     { "address-space", probe_address_space },
     { "stack-guards", probe_guard },

@@ -23,6 +23,7 @@ enum {
     OPTION_GC,
     OPTION_MEMORY_LIMIT,
     OPTION_BIND,
+    OPTION_NUMA,
     OPTION_DEBUG,
     OPTION_SEED,
     OPTION_REPEAT,
@@ -38,6 +39,7 @@ static const struct option options[] = {
     { "param", required_argument, NULL, 'p' },
     { "procs", required_argument, NULL, OPTION_PROCS },
     { "bind", required_argument, NULL, OPTION_BIND },
+    { "numa", required_argument, NULL, OPTION_NUMA },
     { "gc", required_argument, NULL, OPTION_GC },
     { "memory-limit", required_argument, NULL, OPTION_MEMORY_LIMIT },
     { "debug", required_argument, NULL, OPTION_DEBUG },
@@ -57,6 +59,8 @@ static const char help[] =
     "  -p, --param KEY=VALUE    a parameter of the workload (tricolor list)\n"
     "      --procs N            Ps: how many threads run goroutines\n"
     "      --bind HOW           none, compact or scatter: CPUs of Ps\n"
+    "      --numa HOW           default, local or interleave: nodes of the "
+    "heap\n"
     "      --gc N|off           growth in percent before a collection\n"
     "      --memory-limit SIZE  soft limit, as 512MiB\n"
     "      --debug KEY=VALUE,.. debug options (--debug help lists them)\n"
@@ -77,6 +81,7 @@ static const struct {
 } variables[] = {
     { OPTION_PROCS, "--procs", "TRI_PROCS" },
     { OPTION_BIND, "--bind", "TRI_BIND" },
+    { OPTION_NUMA, "--numa", "TRI_NUMA" },
     { OPTION_GC, "--gc", "TRI_GC" },
     { OPTION_MEMORY_LIMIT, "--memory-limit", "TRI_MEMORY_LIMIT" },
     { OPTION_DEBUG, "--debug", "TRI_DEBUG" },

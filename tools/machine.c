@@ -12,6 +12,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "runtime/bind.h"
+
 #define LINE_BYTES 512
 
 bool
@@ -59,12 +61,7 @@ read_cgroup(const char *file, char *line, size_t n)
 double
 machine_cgroup_cpus(void)
 {
-    char line[LINE_BYTES];
-    double quota, period;
-    if (!read_cgroup("cpu.max", line, sizeof(line))
-        || sscanf(line, "%lf %lf", &quota, &period) != 2 || period <= 0)
-        return 0;
-    return quota / period;
+    return tri_quota_thousandths() / 1000.0; /* as a run sees it */
 }
 
 uint64_t
@@ -95,6 +92,19 @@ read_cpuinfo(const char *key, char *value, size_t n)
     }
     fclose(in);
     return found;
+}
+
+int
+machine_numa_nodes(void)
+{
+    hwloc_topology_t topology;
+    int nodes = 0;
+    if (hwloc_topology_init(&topology) != 0)
+        return 1;
+    if (hwloc_topology_load(topology) == 0)
+        nodes = hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_NUMANODE);
+    hwloc_topology_destroy(topology);
+    return nodes < 1 ? 1 : nodes;
 }
 
 static void

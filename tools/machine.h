@@ -14,6 +14,8 @@ json_t *machine_json(void);
 
 /* The first line of a file, without its newline; false: cannot be read. */
 bool machine_read_line(const char *path, char *line, size_t n);
+/* Nodes with memory that this process may use; at least 1. */
+int machine_numa_nodes(void);
 /* CPUs' worth of time the cgroup allows; 0: no limit. */
 double machine_cgroup_cpus(void);
 /* Bytes the cgroup allows; 0: no limit. */

@@ -104,6 +104,9 @@ struct tri_options {
     size_t stack_bytes;   /* TRI_STACK: of a goroutine; default 64 KiB */
     const char *bind;     /* TRI_BIND: which CPU a P's thread runs on: "none",
                              "compact" (neighbours), "scatter" (far apart) */
+    const char *numa;     /* TRI_NUMA: from which node the heap's memory comes:
+                             "default" (the process's policy), "local" (of
+                             who touches it first), "interleave" (all) */
     const char *debug;    /* TRI_DEBUG: "key=value,..."; "help" lists */
 };
 

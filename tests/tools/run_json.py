@@ -73,14 +73,18 @@ def check_run(result):
 with Scratch() as place:
     out = os.path.join(place, "deep", "out")
     file = os.path.join(place, "copy.json")
-    run([*INDEX, "--out", out, "--json", file, "--procs", "2", "--gc", "50",
-         "--seed", "7"])
+    done = run([*INDEX, "--out", out, "--json", file, "--procs", "2", "--gc",
+                "50", "--seed", "7", "--bind", "compact", "--numa",
+                "interleave"])
     one_run = load(os.path.join(out, "run.json"))
     check_run(one_run)
     expect(one_run == load(file), "--json and --out differ")
     expect(one_run["seed"] == 7, "the seed is lost")
     expect(one_run["config"]["procs"] == 2, f"{one_run['config']}")
     expect(one_run["config"]["gc"] == 50, f"{one_run['config']}")
+    expect(one_run["config"]["bind"] == "compact", f"{one_run['config']}")
+    numa = "default" if b"TRI_NUMA" in done.stderr else "interleave"
+    expect(one_run["config"]["numa"] == numa, f"{one_run['config']}")
 
     several = os.path.join(place, "several")
     run([*INDEX, "--out", several, "--repeat", "3", "--seed", "5"])

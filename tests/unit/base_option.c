@@ -21,8 +21,9 @@ static char error[300];
 static int
 parse_env(const char *name, const char *value)
 {
-    static const char *const all[] = { "TRI_PROCS", "TRI_GC",
+    static const char *const all[] = { "TRI_PROCS",        "TRI_GC",
                                        "TRI_MEMORY_LIMIT", "TRI_STACK",
+                                       "TRI_BIND",         "TRI_NUMA",
                                        "TRI_DEBUG" };
     for (size_t i = 0; i < TRI_ARRAY_COUNT(all); i++)
         EXPECT(unsetenv(all[i]) == 0);
@@ -39,6 +40,8 @@ TEST(defaults)
     EXPECT_EQ(tri_config.gc_percent, 100);
     EXPECT_EQ(tri_config.memory_limit, INT64_MAX);
     EXPECT_EQ(tri_config.stack_bytes, 65536);
+    EXPECT_EQ(tri_config.bind, TRI_BIND_NONE);
+    EXPECT_EQ(tri_config.numa, TRI_NUMA_DEFAULT);
     EXPECT_EQ(tri_debug.invalidptr, 1);
     EXPECT_EQ(tri_debug.sweep, 0);
 }
@@ -56,6 +59,15 @@ TEST(each_variable_is_read)
     EXPECT_EQ(tri_config.memory_limit, 64 << 20);
     EXPECT_EQ(parse_env("TRI_STACK", "256k"), 0);
     EXPECT_EQ(tri_config.stack_bytes, 256 << 10);
+    EXPECT_EQ(parse_env("TRI_BIND", "scatter"), 0);
+    EXPECT_EQ(tri_config.bind, TRI_BIND_SCATTER);
+    EXPECT_EQ(parse_env("TRI_NUMA", "local"), 0);
+    EXPECT_EQ(tri_config.numa, TRI_NUMA_LOCAL);
+    EXPECT_EQ(parse_env("TRI_NUMA", "interleave"), 0);
+    EXPECT_EQ(tri_config.numa, TRI_NUMA_INTERLEAVE);
+    EXPECT_EQ(parse_env("TRI_NUMA", "default"), 0);
+    EXPECT_EQ(tri_config.numa, TRI_NUMA_DEFAULT);
+    EXPECT_EQ(tri_config.bind, TRI_BIND_NONE);
     EXPECT_EQ(parse_env("TRI_DEBUG", "gctrace=1,sweep=stw,,gcstress=12"), 0);
     EXPECT_EQ(tri_debug.gctrace, 1);
     EXPECT_EQ(tri_debug.sweep, 2);
@@ -73,12 +85,17 @@ TEST(fields_win_over_the_environment)
                                .gc_percent = -1,
                                .memory_limit = 12345,
                                .stack_bytes = 32768,
+                               .bind = "compact",
+                               .numa = "local",
                                .debug = "mark=ring" };
+    EXPECT_EQ(setenv("TRI_NUMA", "interleave", 1), 0);
     EXPECT_EQ(tri_options_parse(&opt, error, sizeof(error)), 0);
     EXPECT_EQ(tri_config.procs, 3);
     EXPECT_EQ(tri_config.gc_percent, -1);
     EXPECT_EQ(tri_config.memory_limit, 12345);
     EXPECT_EQ(tri_config.stack_bytes, 32768);
+    EXPECT_EQ(tri_config.bind, TRI_BIND_COMPACT);
+    EXPECT_EQ(tri_config.numa, TRI_NUMA_LOCAL);
     EXPECT_EQ(tri_debug.mark, 2);
 }
 
@@ -122,6 +139,12 @@ TEST(mistakes_get_one_sentence_each)
     complains("TRI_STACK", "4k",
               "TRI_STACK: \"4k\" is not valid; it takes a size from 16KiB to "
               "1GiB");
+    complains("TRI_BIND", "tight",
+              "TRI_BIND: \"tight\" is not valid; it takes none, compact or "
+              "scatter");
+    complains("TRI_NUMA", "1",
+              "TRI_NUMA: \"1\" is not valid; it takes default, local or "
+              "interleave");
 }
 
 TEST(no_input_breaks_the_parser)

@@ -4,19 +4,24 @@
  * use, and TRI_BIND gives each P one of them.
  * To see it fail: leave tri_follow_look out of sysmon, let it ignore `on`
  * (FOLLOW-1), take no thread for NOT_OURS in tri_bind_thread (BIND-1), leave
- * tri_bind_again out of follow.c (BIND-2), or let both orders begin with the same CPU
- * twice.
+ * tri_bind_again out of follow.c (BIND-2), let both orders begin with the same CPU
+ * twice, leave the threads of one P where they are (tri_bind_thread), or take the
+ * first part with room (BIND-3).
  */
 #include <tricolor/tricolor.h>
 
 #include <dirent.h>
+#include <hwloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/option.h"
+#include "runtime/bind.h"
 #include "tests/support/test.h"
+#include "trace/record.h"
 
 #define MS       INT64_C(1000000)
 #define SPINNERS 8
@@ -49,34 +54,6 @@ one_of(const cpu_set_t *set)
     return one;
 }
 
-/* CPUs that the groups of this process leave it (cgroup v2), at most `cpus`. */
-static int
-within_quota(int cpus)
-{
-    char group[512] = "", path[600];
-    FILE *file = fopen("/proc/self/cgroup", "re");
-    bool found = false;
-    while (file != NULL && !found && fgets(group, sizeof(group), file) != NULL)
-        found = strncmp(group, "0::", 3) == 0;
-    if (file != NULL)
-        EXPECT_EQ(fclose(file), 0);
-    group[strcspn(group, "\n")] = 0;
-    for (char *end = group; found && end != NULL; end = strrchr(group, '/')) {
-        long quota, period;
-        *(end == group ? group + strlen(group) : end) = 0;
-        (void)snprintf(path, sizeof(path), "/sys/fs/cgroup%s/cpu.max",
-                       group + 3);
-        file = fopen(path, "re");
-        if (file == NULL)
-            continue;
-        if (fscanf(file, "%ld %ld", &quota, &period) == 2
-            && (quota + period - 1) / period < cpus)
-            cpus = (int)((quota + period - 1) / period);
-        EXPECT_EQ(fclose(file), 0);
-    }
-    return cpus;
-}
-
 static bool
 procs_become(int procs)
 {
@@ -90,7 +67,7 @@ follow(void *unused)
 {
     (void)unused;
     cpu_set_t one = one_of(&usable);
-    int procs = within_quota(CPU_COUNT(&usable));
+    int procs = CPU_COUNT(&usable);
     EXPECT_EQ(tri_set_procs(0), procs);
     for (int round = 0; round < 2; round++) {
         set_affinity_of_all(&one);
@@ -110,6 +87,8 @@ static void
 in_runtime(void *arg)
 {
     const struct start *start = arg;
+    tri_quota_root = "/proc/self/no-such-place"; /* rt_quota's affair */
+    tri_follow_period_ns = 50 * MS;
     if (tri_main(start->fn, NULL, &start->options) == 0)
         (void)dprintf(2, "all is well");
     abort(); /* a child of EXPECT_DEATH ends so */
@@ -273,6 +252,138 @@ TEST(each_p_has_a_cpu_of_its_own)
     EXPECT_DEATH(in_runtime, &start, "all is well");
     start.options.bind = "scatter";
     EXPECT_DEATH(in_runtime, &start, "all is well");
+}
+
+/* ---- orders, on machines of our own --------------------------------------------- */
+
+struct machine {
+    const char *synthetic;
+    enum tri_bind bind;
+    int cpu[16]; /* up to -1 */
+};
+
+static const struct machine *machine;
+
+static void
+list(void)
+{
+    hwloc_topology_t topology;
+    EXPECT_EQ(hwloc_topology_init(&topology), 0);
+    EXPECT_EQ(hwloc_topology_set_synthetic(topology, machine->synthetic), 0);
+    EXPECT_EQ(hwloc_topology_load(topology), 0);
+    tri_config.bind = machine->bind;
+    tri_bind_init(topology);
+    for (int i = 0; i == 0 || machine->cpu[i - 1] != -1; i++)
+        EXPECT_F(tri_bind_order(i) == machine->cpu[i],
+                 "%s: CPU %d, not %d, is number %d", machine->synthetic,
+                 tri_bind_order(i), machine->cpu[i], i);
+    hwloc_topology_destroy(topology);
+}
+
+/* BIND-3 */
+TEST(compact_fills_cores_and_nodes_and_scatter_goes_round)
+{
+    static const struct machine machines[] = {
+        { "node:2 core:2 pu:2",
+          TRI_BIND_COMPACT,
+          { 0, 1, 2, 3, 4, 5, 6, 7, -1 } },
+        { "node:2 core:2 pu:2",
+          TRI_BIND_SCATTER,
+          { 0, 4, 2, 6, 1, 5, 3, 7, -1 } },
+        /* The system's numbers: siblings are far apart, as on most servers. */
+        { "node:2 core:2 pu:2(indexes=0,4,1,5,2,6,3,7)",
+          TRI_BIND_COMPACT,
+          { 0, 4, 1, 5, 2, 6, 3, 7, -1 } },
+        { "node:2 core:2 pu:2(indexes=0,4,1,5,2,6,3,7)",
+          TRI_BIND_SCATTER,
+          { 0, 2, 1, 3, 4, 6, 5, 7, -1 } },
+        { "pack:3 l3:2 core:1 pu:2",
+          TRI_BIND_SCATTER,
+          { 0, 4, 8, 2, 6, 10, 1, 5, 9, 3, 7, 11, -1 } },
+        { "pack:1 core:3 pu:1", TRI_BIND_SCATTER, { 0, 1, 2, -1 } },
+    };
+    for (size_t i = 0; i < TRI_ARRAY_COUNT(machines); i++) {
+        machine = &machines[i];
+        test_in_child(list);
+    }
+}
+
+/* ---- mark workers ---------------------------------------------------------------- */
+
+#define THREADS 64
+
+/* What the records say: which P a thread had last, and where the kernel says that it
+ * may run.  False: something has moved meanwhile, or not all was seen. */
+static bool
+workers_are_placed(void)
+{
+    static struct {
+        int32_t thread;
+        int proc;
+    } last[THREADS];
+    int place[2] = { -1, -1 };
+    int worked[2] = { 0, 0 };
+    size_t count = 0, known;
+    memset(last, 0, sizeof(last));
+    for (size_t i = 0; i < tri_record_count(); i++) {
+        const struct tri_record *record = tri_record_get(i);
+        enum tri_trace_event event = tri_record_event(record);
+        if (event != TRI_TRACE_EV_proc_start
+            && event != TRI_TRACE_EV_worker_begin)
+            continue;
+        for (known = 0; known < count && last[known].thread != record->thread;)
+            known++;
+        if (event == TRI_TRACE_EV_worker_begin) {
+            int proc = (int)(int32_t)record->field[1];
+            EXPECT(known < count && last[known].proc == proc);
+            worked[proc]++;
+            continue;
+        }
+        EXPECT(known < THREADS);
+        count += known == count;
+        last[known].thread = record->thread;
+        last[known].proc = (int)(int32_t)record->field[0];
+    }
+    for (size_t i = 0; i < count; i++) {
+        cpu_set_t set;
+        int cpu = 0;
+        if (sched_getaffinity(last[i].thread, sizeof(set), &set) != 0
+            || CPU_COUNT(&set) != 1)
+            return false;
+        while (!CPU_ISSET((size_t)cpu, &set))
+            cpu++;
+        if (place[last[i].proc] != -1 && place[last[i].proc] != cpu)
+            return false;
+        place[last[i].proc] = cpu;
+    }
+    return worked[0] > 0 && worked[1] > 0 && place[0] != place[1];
+}
+
+static int
+mark_bound(void *unused)
+{
+    (void)unused;
+    int64_t give_up = test_now_ns() + 30000 * MS;
+    do {
+        for (int i = 0; i < 10; i++)
+            tri_gc();
+        tri_sleep(MS);
+        EXPECT_F(test_now_ns() < give_up, "a mark worker is elsewhere");
+    } while (!workers_are_placed());
+    return 0;
+}
+
+TEST(mark_workers_are_where_their_p_is)
+{
+    if (!may_choose())
+        return;
+    struct start start = { .fn = mark_bound,
+                           .options = { .procs = 2, .bind = "compact" } };
+    EXPECT_EQ(tri_record_start(1 << 18), 0);
+    EXPECT_DEATH(in_runtime, &start, "all is well");
+    start.options.bind = "scatter";
+    EXPECT_DEATH(in_runtime, &start, "all is well");
+    tri_record_stop();
 }
 
 static int

@@ -8,6 +8,7 @@
  */
 #include "tests/support/test.h"
 
+#include "base/option.h"
 #include "gc/gc.h"
 #include "gc/phase.h"
 #include "trace/event_info.h"
@@ -59,6 +60,18 @@ TEST(states_of_goroutines)
     IS("goroutine_state", TRI_TRACE_G_BLOCKING, "blocking");
     IS("goroutine_state", TRI_TRACE_G_DEAD, "dead");
     IS("goroutine_state", TRI_TRACE_G_DEAD + 1, "unknown");
+}
+
+TEST(binding_and_memory_policies)
+{
+    IS("bind", TRI_BIND_NONE, "none");
+    IS("bind", TRI_BIND_COMPACT, "compact");
+    IS("bind", TRI_BIND_SCATTER, "scatter");
+    IS("bind", TRI_BIND_SCATTER + 1, "unknown");
+    IS("numa", TRI_NUMA_DEFAULT, "default");
+    IS("numa", TRI_NUMA_LOCAL, "local");
+    IS("numa", TRI_NUMA_INTERLEAVE, "interleave");
+    IS("numa", TRI_NUMA_INTERLEAVE + 1, "unknown");
 }
 
 TEST(fields_know_their_code)
