@@ -134,7 +134,7 @@ alone(struct tri_p *p)
         || tri_load_relaxed(&p->preempt) != 0 || tri_gc_active()
         || tri_debug.schedfuzz != 0)
         return false;
-    tri_p_tick(p);
+    tri_p_begin_slice(p);
     return ++p->global_streak < TRI_GLOBAL_EVERY;
 }
 

@@ -8,7 +8,8 @@
  *   2. in turns with 4 and 5: a thread that wants a P gets ours
  *   3. a mark worker the collector wants here
  *   4. every 61st time the global queue, so that it never starves
- *   5. runnext, the local queue, the global queue
+ *   5. runnext, the local queue, the global queue; runnext last after a slice,
+ *      or when it went first for long (SCHED-8)
  *   6. files that are ready, if goroutines wait for some (poll.h)
  *   7. a thread that wants a P
  *   8. others' queues, and timers, if not too many steal already (spinning)
@@ -75,11 +76,10 @@ tri_p_install(struct tri_p *p, struct tri_m *m)
     TRI_DCHECK(tri_load(&p->m) == NULL, "P-1: P %d has a holder", p->index);
     TRI_DCHECK(tri_load(&m->p) == NULL, "P-1: thread %d has a P",
                tri_load_relaxed(&m->tid)); /* a message */
-    /* Relaxed, all three: published by m->p below.  The tick: sysmon's clock
-     * starts anew. */
+    /* Relaxed, all three: published by m->p below. */
     tri_store_relaxed(&p->m, m);
     tri_store_relaxed(&p->status, TRI_P_RUNNING);
-    tri_p_tick(p);
+    tri_p_begin_slice(p);
     /* A thread stopped in place gets it where TSan does not look. */
     tri_san_release(m);
     /* Last (P-3).  Release pairs with the acquire in tri_m_sleep_idle. */
@@ -561,26 +561,37 @@ take_global(struct tri_p *p, uint32_t max)
     return first;
 }
 
-/* The limit has a count of its own: `tick` moves by more than one, and may never
- * meet a multiple; then whoever is made ready again and again starves the
- * queue. */
+/* It is the queues' turn, before runnext's: p's own first, as with the rest of a
+ * decision. */
+static TRI_NOINLINE struct tri_g *
+take_queued(struct tri_p *p)
+{
+    p->runnext_streak = 0;
+    struct tri_g *g = tri_runq_take(&p->runq);
+    return g != NULL ? g : take_global(p, BATCH);
+}
+
+/* The slice would do, as in Go, which has no limit of turns: but who waits behind two
+ * that take turns then waits for 10 ms each time, and not for a few microseconds. */
 static struct tri_g *
 take_local(struct tri_p *p)
 {
     struct tri_g *g = NULL;
-    if (p->runnext_streak >= RUNNEXT_LIMIT)
-        g = tri_runq_take(&p->runq);
+    if (TRI_UNLIKELY(p->runnext_streak >= RUNNEXT_LIMIT))
+        g = take_queued(p);
     /* Relaxed: a look; the swap decides against thieves. */
     if (g == NULL && tri_load_relaxed(&p->runnext) != NULL) {
         g = tri_swap(&p->runnext, NULL);
-        p->runnext_streak++;
         if (g != NULL) {
+            p->runnext_streak++;
+            tri_p_inherit_slice(p);
             tri_defer_learn(p, tri_runq_empty(&p->runq));
             return g;
         }
     }
     tri_defer_learn(p, false);
     p->runnext_streak = 0;
+    tri_p_begin_slice(p);
     return g != NULL ? g : tri_runq_take(&p->runq);
 }
 
@@ -593,12 +604,11 @@ steal_runnext(struct tri_p *victim)
     if (g == NULL)
         return NULL;
     if (tri_load(&victim->status) == TRI_P_RUNNING) {
-        /* Relaxed: a clock. */
-        uint32_t tick = tri_load_relaxed(&victim->tick);
+        uint32_t decisions = tri_p_decisions(victim);
         int64_t end = tri_os_now_ns() + RUNNEXT_GRACE_NS;
         while (tri_os_now_ns() < end)
             tri_cpu_relax();
-        if (tri_load_relaxed(&victim->tick) != tick)
+        if (tri_p_decisions(victim) != decisions)
             return NULL;
     }
     /* Not another one, which is as new. */
@@ -752,7 +762,9 @@ run_worker(struct tri_m *m, struct tri_p *p, bool idle)
     see_to_timers(m, p);
     p->queue_turn = 0; /* it yields to those who want a P: they are next */
     p->worker_idle = mode == TRI_WORKER_IDLE;
+    tri_p_begin_slice(p);
     tri_gc_worker_run(p->gc, mode);
+    tri_p_begin_slice(p); /* whoever is next inherits none from it */
     p->worker_idle = 0;
     tri_leave();
     tri_gc_worker_after();
@@ -804,11 +816,12 @@ go_idle(struct tri_m *m, uint64_t calls_before)
 static struct tri_g *
 find_work(struct tri_m *m, struct tri_p *p)
 {
-    tri_p_tick(p);
     p->global_streak++;
     /* Looked at first: it is sysmon's line as well. */
-    if (TRI_UNLIKELY(tri_load_relaxed(&p->preempt) != 0))
+    if (TRI_UNLIKELY(tri_load_relaxed(&p->preempt) != 0)) {
         tri_store_relaxed(&p->preempt, 0);
+        p->runnext_streak = RUNNEXT_LIMIT; /* SCHED-8 */
+    }
     tell_start(m, p);
     uint64_t calls = tri_load(&worker_calls);
     /* First: what timers queue here without a wake-up is not given away with p. */
@@ -816,7 +829,6 @@ find_work(struct tri_m *m, struct tri_p *p)
     if (has_timers(p))
         tri_timers_run(p);
     tri_gc_poll_cleanups();
-    /* In turns; by a bit of its own, since `tick` moves by more than one. */
     if (wanted && p->queue_turn == 0) {
         p->queue_turn = 1;
         if (give_to_wanting(m))
@@ -827,6 +839,7 @@ find_work(struct tri_m *m, struct tri_p *p)
     struct tri_g *g = NULL;
     if (p->global_streak >= TRI_GLOBAL_EVERY) {
         p->global_streak = 0;
+        tri_p_begin_slice(p);
         g = take_global(p, 1);
     }
     if (g == NULL)

@@ -19,6 +19,10 @@
  *            before: to attached threads and others that want one, to mark workers,
  *            to who sees to timers; otherwise an attached thread that comes back
  *            from a blocking call waits for ever, as does who joins it.
+ *   SCHED-8  Who runs because the one before made it ready (runnext) goes on with
+ *            that one's time slice; and after a slice the queues go before runnext.
+ *            Otherwise two that make each other ready keep the P for as many slices
+ *            as runnext may go first.
  */
 #ifndef TRI_RUNTIME_SCHED_H
 #define TRI_RUNTIME_SCHED_H
@@ -35,8 +39,8 @@
 #include "runtime/p.h"
 
 /* So many decisions, and the global queue goes first (T-010).  By a count of its
- * own, which is set back then: `tick` moves by more than one, and may never meet a
- * multiple. */
+ * own, which is set back then: yields that are no switch count as well, and a number
+ * that moves by more than one may never meet a multiple. */
 #define TRI_GLOBAL_EVERY 61u
 /* So long is a P kept for a thread that is being born (BORN-3). */
 #define TRI_BIRTH_PATIENCE_NS INT64_C(1000000)
