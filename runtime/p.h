@@ -100,6 +100,21 @@ tri_p_decisions(struct tri_p *p)
     return tri_load_relaxed(&p->slices) + tri_load_relaxed(&p->heirs);
 }
 
+/* Its holder has something to run. */
+static inline bool
+tri_p_has_work(struct tri_p *p)
+{
+    return tri_load(&p->runnext) != NULL || tri_runq_count(&p->runq) != 0;
+}
+
+/* Relaxed: a look.  A holder's own times he sets himself, and what a thief misses is
+ * somebody's who watches (TIMER-3). */
+static inline bool
+tri_p_has_timers(struct tri_p *p)
+{
+    return tri_load_relaxed(&p->timers.next_ns) != INT64_MAX;
+}
+
 /* xorshift64*: order of stealing, fuzz.  By the holder. */
 static inline uint32_t
 tri_p_random(struct tri_p *p)

@@ -106,19 +106,9 @@ end_slice(struct tri_p *p, int64_t now_ns)
 }
 
 static bool
-take_in_call(struct tri_p *p)
-{
-    uint32_t status = TRI_P_SYSCALL;
-    if (!tri_cas(&p->status, &status, TRI_P_IDLE))
-        return false;
-    tri_p_left(p);
-    return true;
-}
-
-static bool
 hand_off_in_call(struct tri_p *p)
 {
-    if (!take_in_call(p))
+    if (!tri_p_take_in_call(p))
         return false;
     tri_p_hand_off(p);
     return true;
@@ -183,7 +173,7 @@ preempt(struct tri_p *p, int64_t now_ns)
     }
     /* It may have stopped by going into a call; let go first, it is out of that
      * one, and so each time (world_live.pml). */
-    bool taken = take_in_call(p);
+    bool taken = tri_p_take_in_call(p);
     tri_m_release(m);
     if (taken)
         tri_p_hand_off(p);
