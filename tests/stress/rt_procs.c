@@ -10,7 +10,8 @@
  * tri_sched.p_count relaxed (PROC-3; under TSan); let tri_world_set_procs_if not ask
  * again (FOLLOW-1); stop threads in the sanitizer's code (SIG-5; under TSan: it hangs).
  * SCHED-8: let find_work clear `preempt` and nothing else (both tests of it), or
- * take_local begin a slice where it inherits one (the first; it gives up after 60 s).
+ * tri_sched_take_local begin a slice where it inherits one (the first; it gives up
+ * after 60 s).
  */
 #include <tricolor/tricolor.h>
 
