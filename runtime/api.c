@@ -77,7 +77,7 @@ tri_safepoint(void)
     tri_check_caller("tri_safepoint");
     if (tri_m_asked(tri_local_m())) {
         tri_enter();
-        tri_m_note_request();
+        tri_m_note_request(tri_local_get());
         tri_leave();
     }
 }

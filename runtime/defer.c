@@ -55,7 +55,7 @@ tri_defer_look(struct tri_p *p, bool moved)
         return false;
     }
     tri_defer_end(p);
-    if (tri_load(&p->runnext) == NULL && tri_runq_count(&p->runq) == 0)
+    if (!tri_p_has_work(p))
         return false; /* it computes or is idle, and nobody waits */
     mistake(p);
     tri_sched_wake();

@@ -291,14 +291,7 @@ static TRI_NO_SANITIZE void
 die_by(int number)
 {
     uint64_t mask = UINT64_C(1) << (number - 1);
-    struct {
-        void (*handler)(int number);
-        unsigned long flags;
-        void (*restorer)(void);
-        uint64_t mask;
-    } action = { .handler = SIG_DFL };
-    tri_syscall6(SYS_rt_sigaction, number, (long)(uintptr_t)&action, 0,
-                 sizeof(mask), 0, 0);
+    (void)tri_signal_set(number, NULL, 0, 0); /* NULL: SIG_DFL */
     tri_syscall3(SYS_kill, tri_os_pid(), number, 0);
     tri_syscall6(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)(uintptr_t)&mask, 0,
                  sizeof(mask), 0, 0);

@@ -9,6 +9,7 @@
 
 #include "base/os.h"
 #include "runtime/sched.h"
+#include "runtime/signal.h"
 
 #define SLOTS (2 * TRI_DUMP_GROUPS)
 
@@ -18,12 +19,11 @@ static struct tri_place
 place_of_signal(const ucontext_t *uc)
 {
 #if defined(__x86_64__)
-    return (struct tri_place){ (uintptr_t)uc->uc_mcontext.gregs[REG_RIP],
-                               (uintptr_t)uc->uc_mcontext.gregs[REG_RBP] };
+    uintptr_t fp = (uintptr_t)uc->uc_mcontext.gregs[REG_RBP];
 #else
-    return (struct tri_place){ (uintptr_t)uc->uc_mcontext.pc,
-                               (uintptr_t)uc->uc_mcontext.regs[29] };
+    uintptr_t fp = (uintptr_t)uc->uc_mcontext.regs[29];
 #endif
+    return (struct tri_place){ tri_signal_pc(uc), fp };
 }
 
 /* On a thread: stopped in place, in a call that blocks, or the caller's own. */

@@ -35,6 +35,8 @@
 
 #include <ucontext.h>
 
+#include <tricolor/tricolor.h>
+
 #include "base/atomic.h"
 #include "base/sanitize.h"
 #include "runtime/context.h"
@@ -149,8 +151,6 @@ void tri_m_unblock(struct tri_m *m, bool want_p);
 /* Answers a request, if there is one: in the handler, or where all registers
  * are saved above stopped_sp. */
 void tri_m_answer(struct tri_m *m);
-/* As if the signal had come: the section's exit answers a request. */
-void tri_m_note_request(void);
 /* The scheduler's safe point: the same, in a section, with no goroutine. */
 void tri_m_safe_point(struct tri_m *m);
 /* For dumps: where the calling function returns to, and the frame there. */
@@ -163,6 +163,18 @@ tri_m_asked(struct tri_m *m)
 {
     /* Relaxed: a hint; answering decides with a CAS. */
     return tri_load_relaxed(&m->state) == TRI_M_REQ;
+}
+
+/* The section that this thread is in answers a request at its exit.  `local`: its
+ * own.  Always inlined, as above. */
+static inline __attribute__((always_inline)) void
+tri_m_note_request(struct tri_local *local)
+{
+#if TRI_CRIT_ASM
+    *(volatile uint32_t *)&local->crit = local->crit | TRI_CRIT_ASKED;
+#else
+    *(volatile uint32_t *)&local->pending = 1;
+#endif
 }
 
 /* Sleeps until woken by tri_m_wake, at most timeout_ns (< 0: for ever). True:

@@ -48,9 +48,10 @@ struct tri_p {
     struct tri_pcache *cache;         /* [c] */
     TRI_ATOMIC(uint32_t) diverted;    /* [a] next allocation: slow path */
     TRI_ATOMIC(uint32_t) ragged;      /* [a] the barrier has yet to visit it */
-    TRI_ATOMIC(uint32_t) tick;        /* [a][h] scheduling decisions */
+    TRI_ATOMIC(uint32_t) slices;      /* [a][h] begun: SCHED-8 */
+    TRI_ATOMIC(uint32_t) heirs;       /* [a][h] decisions without a new one */
     TRI_ATOMIC(uint32_t) calls;       /* [a][h] blocking calls begun */
-    TRI_ATOMIC(uint32_t) preempt;     /* [a] somebody wants it */
+    TRI_ATOMIC(uint32_t) preempt;     /* [a] its slice is over */
     TRI_ATOMIC(uint32_t) defers;      /* [a] puts wake-ups off (SCHED-5) */
     TRI_ATOMIC(uint32_t) defer_shift; /* [a][s] so many times a mistake */
     TRI_ATOMIC(struct tri_g *) runnext; /* [a] runs before the queue */
@@ -68,21 +69,50 @@ struct tri_p {
     uint32_t seen_thread;    /* [h] told by proc_start; 0: none yet */
     uint64_t random;         /* [h] xorshift state */
     uint32_t defer_looks;    /* [s] since the last mistake */
-    uint32_t seen_tick;      /* [s] */
+    uint32_t seen_decisions; /* [s] */
+    uint32_t seen_slices;    /* [s] */
     uint32_t seen_calls;     /* [s] */
-    int64_t tick_ns;         /* [s] when it changed last */
-    int64_t seen_ns;         /* [s] when the calls did */
+    int64_t decision_ns;     /* [s] when the decisions changed last */
+    int64_t slice_ns;        /* [s] when the slices did */
+    int64_t call_ns;         /* [s] when the calls did */
 } TRI_CACHE_ALIGNED;
 
-/* Another decision; its number.  By the holder, or who gives it to one: one
- * writer at a time, so no read-modify-write.  Relaxed: sysmon wants a rough
- * idea. */
-static inline uint32_t
-tri_p_tick(struct tri_p *p)
+/* A decision: what runs next has a slice of its own, or goes on with the one that is
+ * on (SCHED-8).  By the holder, or who gives it to one: one writer at a time, so no
+ * read-modify-write.  Relaxed: clocks, and sysmon wants a rough idea. */
+static inline void
+tri_p_begin_slice(struct tri_p *p)
 {
-    uint32_t tick = tri_load_relaxed(&p->tick) + 1;
-    tri_store_relaxed(&p->tick, tick);
-    return tick;
+    tri_store_relaxed(&p->slices, tri_load_relaxed(&p->slices) + 1);
+}
+
+static inline void
+tri_p_inherit_slice(struct tri_p *p)
+{
+    tri_store_relaxed(&p->heirs, tri_load_relaxed(&p->heirs) + 1);
+}
+
+/* How many of both, for anybody.  Each grows alone, so the sum tells whether there
+ * was one since. */
+static inline uint32_t
+tri_p_decisions(struct tri_p *p)
+{
+    return tri_load_relaxed(&p->slices) + tri_load_relaxed(&p->heirs);
+}
+
+/* Its holder has something to run. */
+static inline bool
+tri_p_has_work(struct tri_p *p)
+{
+    return tri_load(&p->runnext) != NULL || tri_runq_count(&p->runq) != 0;
+}
+
+/* Relaxed: a look.  A holder's own times he sets himself, and what a thief misses is
+ * somebody's who watches (TIMER-3). */
+static inline bool
+tri_p_has_timers(struct tri_p *p)
+{
+    return tri_load_relaxed(&p->timers.next_ns) != INT64_MAX;
 }
 
 /* xorshift64*: order of stealing, fuzz.  By the holder. */

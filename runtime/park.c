@@ -121,8 +121,13 @@ tri_park_unlock(struct tri_lock *lock, const char *reason)
 /*
  * Nobody who could run instead: then a yield is a look at the queues and no
  * switch.  The scheduler is let in all the same when sysmon asks for it, and every
- * 61st time, since it does more than run goroutines.  Relaxed: whoever comes just
- * now is seen by the next yield.
+ * 61st time, since it does more than run goroutines.
+ *
+ * Relaxed, all of them, as no wake-up hangs on it.  What is in our own queue we put
+ * there ourselves, and thieves only take from it; what others make visible they see
+ * to themselves (SCHED-2), by an idle P or, with none idle, by ours at the next
+ * decision, which comes after 61 yields at the latest, or a slice (sysmon).  So who is
+ * missed just now is seen by a later yield.
  */
 static bool
 alone(struct tri_p *p)
@@ -134,7 +139,7 @@ alone(struct tri_p *p)
         || tri_load_relaxed(&p->preempt) != 0 || tri_gc_active()
         || tri_debug.schedfuzz != 0)
         return false;
-    tri_p_tick(p);
+    tri_p_begin_slice(p);
     return ++p->global_streak < TRI_GLOBAL_EVERY;
 }
 

@@ -23,15 +23,8 @@
 static void
 remove_from_idle_locked(struct tri_p *p)
 {
-    for (struct tri_p **at = &tri_sched.idle_p; *at != NULL;
-         at = &(*at)->link) {
-        if (*at == p) {
-            *at = p->link;
-            tri_sub(&tri_sched.idle_p_count, 1);
-            return;
-        }
-    }
-    TRI_CHECK(false, "P-1: P %d is idle, but not in the list", p->index);
+    bool found = tri_p_take_this_idle_locked(p);
+    TRI_CHECK(found, "P-1: P %d is idle, but not in the list", p->index);
 }
 
 /* Takes p from its holder.  One with a goroutine needs another P; a scheduler

@@ -53,10 +53,8 @@
 #    endif
 
 /* Stacks to look through; a thread is on one or two. */
-#    define STACKS_MAX 16
-/* As far as stacks of the program's making are read (SCAN-3). */
-#    define FOREIGN_BYTES_MAX ((uintptr_t)8 << 20)
-#    define PIECE_BYTES       ((uintptr_t)4 << 10)
+#    define STACKS_MAX  16
+#    define PIECE_BYTES ((uintptr_t)4 << 10)
 /* The vector state lies behind the frame, aligned. */
 #    define FRAME_BYTES_MAX 1024
 
@@ -104,7 +102,7 @@ stack_end(const struct walk *walk, uintptr_t sp, uintptr_t *end)
     else if (sp - alt < walk->alt.ss_size)
         *end = alt + walk->alt.ss_size;
     else {
-        *end = sp + FOREIGN_BYTES_MAX;
+        *end = sp + TRI_FOREIGN_STACK_BYTES;
         return false;
     }
     return true;

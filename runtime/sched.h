@@ -15,10 +15,15 @@
  *            nothing in its hands, after a mark worker; otherwise it is stopped
  *            with the scheduler's lock, or a goroutine that is nowhere, in its
  *            hands.
+ *   SCHED-5, SCHED-6  wake-ups put off: defer.h
  *   SCHED-7  After main has returned no goroutine is switched to, but Ps go round as
  *            before: to attached threads and others that want one, to mark workers,
  *            to who sees to timers; otherwise an attached thread that comes back
  *            from a blocking call waits for ever, as does who joins it.
+ *   SCHED-8  Who runs because the one before made it ready (runnext) goes on with
+ *            that one's time slice; and after a slice the queues go before runnext.
+ *            Otherwise two that make each other ready keep the P for as many slices
+ *            as runnext may go first.
  */
 #ifndef TRI_RUNTIME_SCHED_H
 #define TRI_RUNTIME_SCHED_H
@@ -35,8 +40,8 @@
 #include "runtime/p.h"
 
 /* So many decisions, and the global queue goes first (T-010).  By a count of its
- * own, which is set back then: `tick` moves by more than one, and may never meet a
- * multiple. */
+ * own, which is set back then: yields that are no switch count as well, and a number
+ * that moves by more than one may never meet a multiple. */
 #define TRI_GLOBAL_EVERY 61u
 /* So long is a P kept for a thread that is being born (BORN-3). */
 #define TRI_BIRTH_PATIENCE_NS INT64_C(1000000)
@@ -58,6 +63,7 @@ struct tri_sched {
     struct tri_m *idle_m;              /* [l] */
     TRI_ATOMIC(uint32_t) spinning;     /* [a] Ms that look for work */
     TRI_ATOMIC(uint32_t) deferring;    /* [a] Ps that do (defer.h) */
+    TRI_ATOMIC(uint64_t) worker_calls; /* [a] of tri_host_wake_workers */
     TRI_ATOMIC(uint32_t) births;       /* [a] Ms whose thread is to come */
     TRI_ATOMIC(int64_t) birth_ns;      /* [a] when that changed last */
 
@@ -111,15 +117,67 @@ tri_p_point_cache(struct tri_p *p)
         tri_load(&p->diverted) != 0 ? &tri_cache_none : p->cache;
 }
 
-/* ---- sched.c: finding work, giving Ps ---- */
+/* ---- p.c: who holds which P ---- */
 
-void tri_sched_init(int procs);
 struct tri_p *tri_p_new(int index);
+/* Gives an unheld P to m, which sleeps or is stopped (P-2). */
+void tri_p_install(struct tri_p *p, struct tri_m *m);
+/* The calling thread's P, or another's of which the caller took it away. */
+struct tri_p *tri_p_uninstall(struct tri_m *m);
+/* p has no holder any more, whoever took it: P-1. */
+void tri_p_left(struct tri_p *p);
+/* Takes p from a thread in a blocking call; false: none has it there. */
+bool tri_p_take_in_call(struct tri_p *p);
+/* That m holds p now, or where it is to be bound: by the thread itself, and so at its
+ * next decision if it was given p while it stood in the signal handler. */
+void tri_p_tell_start(struct tri_m *m, struct tri_p *p);
+/* There is nothing to tell.  Relaxed: our own, and a look. */
+static inline bool
+tri_p_is_told(struct tri_m *m, struct tri_p *p)
+{
+    return p->seen_thread == (uint32_t)tri_load_relaxed(&m->tid)
+        && m->places == tri_load_relaxed(&tri_sched.places);
+}
+/* After a P came: what its new holder owes the collector. */
+void tri_p_arrived(struct tri_p *p);
+void tri_p_put_idle_locked(struct tri_p *p);
+/* Takes a P from idle; NULL: none.  Under the lock. */
+struct tri_p *tri_p_take_idle_locked(void);
+/* The same for this one; false: it is not there. */
+bool tri_p_take_this_idle_locked(struct tri_p *p);
+/* The calling thread, a scheduler without a P, takes an idle one if it can. */
+bool tri_m_take_idle_p(struct tri_m *m);
+struct tri_m *tri_m_take_wanting_locked(void);
+/* Puts m at the end of those who want a P.  Under the lock. */
+void tri_m_want_p_locked(struct tri_m *m);
+/* m, sleeping or about to, is to be given a P as soon as there is one. */
+void tri_m_want_p(struct tri_m *m);
+/* Gives this M's P to a thread that wants one.  False: nobody does. */
+bool tri_m_give_to_wanting(struct tri_m *m);
+
+/* ---- wake.c, idle.c: threads for Ps ---- */
+
 /* A new thread, running, in a section: takes an idle P, if there is one. */
 void tri_sched_born(struct tri_m *m);
 /* sysmon: an idle P goes to a thread that wants one, if no thread that is being
  * born takes it soon (BORN-3). */
 bool tri_sched_serve_wanting(int64_t now_ns);
+/* Work became visible: sees to it that somebody comes (SCHED-2). */
+void tri_sched_wake(void);
+/* An unheld P goes to whoever needs it. */
+void tri_p_hand_off(struct tri_p *p);
+/* An unheld P goes to a scheduler, whatever it will find. */
+void tri_p_start(struct tri_p *p);
+/* Anything a P could do, after one went idle; `calls`: worker_calls before. */
+bool tri_sched_work_anywhere(uint64_t calls_before);
+/* Nothing found: gives the P up; true: something turned up, look again. */
+bool tri_m_go_idle(struct tri_m *m, uint64_t calls_before);
+/* Without a P: until it is given one, or for no reason. */
+void tri_m_sleep_idle(struct tri_m *m);
+
+/* ---- sched.c, queue.c: goroutines for threads ---- */
+
+void tri_sched_init(int procs);
 /* The loop of a scheduling M; returns never. */
 TRI_NORETURN void tri_sched_loop(struct tri_m *m);
 /* Into a queue of the current P, or the global one. */
@@ -130,28 +188,6 @@ void tri_sched_put_global_locked(struct tri_g *g);
 void tri_sched_put_last(struct tri_p *p, struct tri_g *g);
 /* Runnable ones, by `link`.  The caller runs the first itself, if it has a P. */
 void tri_sched_put_list(struct tri_g *first);
-/* The calling thread, a scheduler without a P, takes an idle one if it can. */
-bool tri_m_take_idle_p(struct tri_m *m);
-struct tri_m *tri_m_take_wanting_locked(void);
-/* Work became visible: sees to it that somebody comes (SCHED-2). */
-void tri_sched_wake(void);
-/* Takes a P from idle; NULL: none.  Under the lock. */
-struct tri_p *tri_p_take_idle_locked(void);
-void tri_p_put_idle_locked(struct tri_p *p);
-/* Gives an unheld P to m, which sleeps or is stopped (P-2). */
-void tri_p_install(struct tri_p *p, struct tri_m *m);
-/* p has no holder any more, whoever took it: P-1. */
-void tri_p_left(struct tri_p *p);
-/* The calling thread's P, or another's of which the caller took it away. */
-struct tri_p *tri_p_uninstall(struct tri_m *m);
-/* An unheld P goes to whoever needs it. */
-void tri_p_hand_off(struct tri_p *p);
-/* An unheld P goes to a scheduler, whatever it will find. */
-void tri_p_start(struct tri_p *p);
-/* m, sleeping or about to, is to be given a P as soon as there is one. */
-void tri_m_want_p(struct tri_m *m);
-/* Puts m at the end of those who want a P.  Under the lock. */
-void tri_m_want_p_locked(struct tri_m *m);
 
 /* ---- m.c: threads ---- */
 
@@ -235,8 +271,6 @@ void tri_m_await_p(struct tri_m *m);
 /* The same for a thread that stands in the list of those already, or is given a
  * P when it is made ready.  The caller says that it arrived. */
 struct tri_p *tri_m_sleep_for_p(struct tri_m *m);
-/* After a P came: what its new holder owes the collector. */
-void tri_p_arrived(struct tri_p *p);
 
 /* ---- sysmon.c, stw.c, roots.c ---- */
 

@@ -100,11 +100,7 @@ find_sanitizer(void)
 static TRI_NO_SANITIZE bool
 in_sanitizer(const ucontext_t *uc)
 {
-#    if defined(__x86_64__)
-    uintptr_t pc = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
-#    else
-    uintptr_t pc = (uintptr_t)uc->uc_mcontext.pc;
-#    endif
+    uintptr_t pc = tri_signal_pc(uc);
     return pc >= sanitizer_lo && pc < sanitizer_hi;
 }
 #else
@@ -137,11 +133,7 @@ on_stop_signal(int number, siginfo_t *info, void *context)
     if (inside || !tri_sched.async_stop) {
         /* The section's exit honours it; without asynchronous stops, the exit
          * of the next one. */
-#if TRI_CRIT_ASM
-        *(volatile uint32_t *)&local->crit = local->crit | TRI_CRIT_ASKED;
-#else
-        *(volatile uint32_t *)&local->pending = 1;
-#endif
+        tri_m_note_request(local);
         m->defer_count += inside;
         return;
     }
@@ -197,20 +189,30 @@ find_components(void)
 }
 #endif
 
+TRI_NO_SANITIZE long
+tri_signal_set(int number,
+               void (*handler)(int number, siginfo_t *info, void *context),
+               unsigned long flags, uint64_t mask)
+{
+    struct kernel_sigaction action = {
+        .handler = handler,
+        .flags = flags | KERNEL_SA_RESTORER,
+        .restorer = tri_signal_return,
+        .mask = mask,
+    };
+    return tri_syscall6(SYS_rt_sigaction, number, (long)(uintptr_t)&action, 0,
+                        sizeof(action.mask), 0, 0);
+}
+
 void
 tri_signal_install(int number,
                    void (*handler)(int number, siginfo_t *info, void *context))
 {
-    struct kernel_sigaction action = {
-        .handler = handler,
-        .flags = SA_SIGINFO | KERNEL_SA_RESTORER
-               | (TRI_BREAK_RESTART ? 0ul : SA_RESTART)
-               | (TRI_BREAK_ALTERNATE ? 0ul : SA_ONSTACK),
-        .restorer = tri_signal_return,
-        .mask = TRI_BREAK_MASK ? 0 : ~UINT64_C(0),
-    };
-    long error = tri_syscall6(SYS_rt_sigaction, number,
-                              (long)(uintptr_t)&action, 0, 8, 0, 0);
+    long error =
+        tri_signal_set(number, handler,
+                       SA_SIGINFO | (TRI_BREAK_RESTART ? 0ul : SA_RESTART)
+                           | (TRI_BREAK_ALTERNATE ? 0ul : SA_ONSTACK),
+                       TRI_BREAK_MASK ? 0 : ~UINT64_C(0));
     TRI_CHECK(error == 0, "rt_sigaction failed: %ld", error);
 }
 
@@ -282,12 +284,6 @@ verifying(void)
 }
 
 #if defined(__x86_64__)
-static uintptr_t
-context_pc(const ucontext_t *uc)
-{
-    return (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
-}
-
 static void
 scan_context(ucontext_t *uc, tri_scan_fn scan, void *arg)
 {
@@ -322,12 +318,6 @@ scan_context(ucontext_t *uc, tri_scan_fn scan, void *arg)
     }
 }
 #else
-static uintptr_t
-context_pc(const ucontext_t *uc)
-{
-    return (uintptr_t)uc->uc_mcontext.pc;
-}
-
 static void
 scan_context(ucontext_t *uc, tri_scan_fn scan, void *arg)
 {
@@ -349,7 +339,7 @@ tri_signal_scan(struct tri_m *m, struct tri_g *g, tri_scan_fn scan, void *arg)
         RED_ZONE = 128
     };
     if (m->uc != NULL) {
-        TRI_DCHECK(!tri_sequences_hide(context_pc(m->uc)),
+        TRI_DCHECK(!tri_sequences_hide(tri_signal_pc(m->uc)),
                    "SEQ-4: thread %d is stopped inside a sequence",
                    tri_load_relaxed(&m->tid)); /* a message */
         scan_context(m->uc, scan, arg);

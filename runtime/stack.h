@@ -21,6 +21,8 @@
 #define TRI_STACK_GUARD_BYTES ((size_t)16 << 10)
 #define TRI_STACK_BYTES_MIN   ((size_t)32 << 10)
 #define TRI_STACK_BYTES_MAX   ((size_t)1 << 30)
+/* As far up is a stack read that the program made itself (SCAN-3). */
+#define TRI_FOREIGN_STACK_BYTES ((uintptr_t)8 << 20)
 
 struct tri_g;
 

@@ -14,7 +14,7 @@
  *           is taken to be lost.  With SS_AUTODISARM the kernel has forgotten it
  *           in there: then it is a stack like any that the program made.
  *   SCAN-3  A stack the program made ends where tri_os_read fails, after
- *           FOREIGN_BYTES_MAX at most; otherwise a neighbour that is unmapped
+ *           TRI_FOREIGN_STACK_BYTES at most; otherwise a neighbour that is unmapped
  *           meanwhile kills the scanner, or a stack on malloc's heap costs a scan
  *           of all of that.  The end of a mapping is no end: mlock, mprotect and
  *           madvise cut one in two.
@@ -35,8 +35,6 @@
 #include "runtime/images.h"
 #include "runtime/sched.h"
 
-#define FOREIGN_BYTES_MAX ((uintptr_t)8 << 20)
-
 static uintptr_t
 aligned(uintptr_t sp)
 {
@@ -46,7 +44,7 @@ aligned(uintptr_t sp)
 static void
 scan_program_stack(uintptr_t sp, tri_scan_fn scan, void *arg)
 {
-    (void)tri_scan_copies(aligned(sp), sp + FOREIGN_BYTES_MAX, scan, arg);
+    (void)tri_scan_copies(aligned(sp), sp + TRI_FOREIGN_STACK_BYTES, scan, arg);
 }
 
 /* SCAN-4.  Not by libc: its state may be in the middle of a change. */

@@ -180,20 +180,13 @@ tri_host_start_world(void)
 
 /* ---- the ragged barrier --------------------------------------------------- */
 
-/* Takes this very P off the list of idle ones.  Not just found there: fn takes
- * locks that come before the scheduler's (LOCK-2). */
+/* Off the list, and not just found there: fn takes locks that come before the
+ * scheduler's (LOCK-2). */
 static bool
 take_idle(struct tri_p *p)
 {
     tri_lock(&tri_sched.lock);
-    struct tri_p **at = &tri_sched.idle_p;
-    while (*at != NULL && *at != p)
-        at = &(*at)->link;
-    bool found = *at != NULL;
-    if (found) {
-        *at = p->link;
-        tri_sub(&tri_sched.idle_p_count, 1);
-    }
+    bool found = tri_p_take_this_idle_locked(p);
     tri_unlock(&tri_sched.lock);
     return found;
 }
@@ -204,22 +197,13 @@ visit(struct tri_p *p, void (*fn)(struct tri_gc_p *p, void *arg), void *arg)
 {
     struct tri_m *self = tri_local_m();
     struct tri_m *m = tri_load(&p->m);
-    uint32_t status = TRI_P_SYSCALL;
     bool done = false;
     if (m == self && tri_load(&p->status) == TRI_P_RUNNING) {
         fn(p->gc, arg);
         return true;
     }
-    if (tri_cas(&p->status, &status, TRI_P_IDLE)) {
-        /* In a blocking call: taken from it, like sysmon does. */
-        tri_p_left(p);
-        fn(p->gc, arg);
-        tri_p_hand_off(p);
-        return true;
-    }
-    if (status == TRI_P_IDLE) {
-        if (!take_idle(p))
-            return false;
+    if (tri_p_take_in_call(p)
+        || (tri_load(&p->status) == TRI_P_IDLE && take_idle(p))) {
         fn(p->gc, arg);
         tri_p_hand_off(p);
         return true;

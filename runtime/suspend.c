@@ -259,17 +259,6 @@ tri_m_safe_point(struct tri_m *m)
     point_cache(m);
 }
 
-void
-tri_m_note_request(void)
-{
-    struct tri_local *local = tri_local_get();
-#if TRI_CRIT_ASM
-    *(volatile uint32_t *)&local->crit = local->crit | TRI_CRIT_ASKED;
-#else
-    *(volatile uint32_t *)&local->pending = 1;
-#endif
-}
-
 /*
  * The last section's exit with a stop asked inside (CRIT-3).  A plain call, so
  * the caller's live values are on the stack or in callee-saved registers, which

@@ -9,12 +9,14 @@
  *   - takes the P of a thread that hogs it for 10 ms while others could use
  *     it: stops the thread in place and gives the P away; the goroutine goes
  *     on, on its thread, once it is given a P again;
+ *   - tells a P that decides often, but has had a slice, that its queues are next
+ *     (SCHED-8);
  *   - makes ready whose time has come on a P whose holder does not come by, and
  *     polls files that nobody polls;
  *   - calls the collector's tick; finds deadlocks; trims free stacks.
  *
- * Relaxed: `calls` and `tick` are clocks, of which we only see whether they moved; what
- * belongs to a thread that we stopped came with its answer.
+ * Relaxed: `calls`, `slices` and `heirs` are clocks, of which we only see whether they
+ * moved; what belongs to a thread that we stopped came with its answer.
  *
  * It looks every 20 us while it finds something to do, and backs off to 10 ms, or
  * 50 ms while all Ps are idle, or less while something is left for it: stacks to
@@ -46,19 +48,21 @@
 #define TRIM_AT_ONCE 64u
 #define TRIM_NS      INT64_C(2000000) /* to the next batch, while all is idle */
 
+/* Not counting runnext, which goes on with the slice. */
 static bool
 others_wait(struct tri_p *p)
 {
     return tri_load(&tri_sched.want_count) != 0
         || tri_load(&tri_sched.queue_count) != 0
-        || tri_load(&p->runnext) != NULL || tri_runq_count(&p->runq) != 0;
+        || tri_runq_count(&p->runq) != 0;
 }
 
 /* Work for a P that is not its own: all queues, and the collector. */
 static bool
 work_for_more(struct tri_p *p)
 {
-    if (others_wait(p) || tri_gc_phase() == TRI_GC_MARK)
+    if (others_wait(p) || tri_load(&p->runnext) != NULL
+        || tri_gc_phase() == TRI_GC_MARK)
         return true;
     int32_t count = tri_sched_p_count();
     for (int32_t i = 0; i < count; i++)
@@ -67,32 +71,44 @@ work_for_more(struct tri_p *p)
     return false;
 }
 
-/* So long it was seen without a decision; 0: there was one since the last look. */
-static int64_t
-undecided_ns(struct tri_p *p, int64_t now_ns)
+/* When p was last seen to have decided, and to have begun a slice. */
+static void
+keep_time(struct tri_p *p, int64_t now_ns)
 {
-    uint32_t tick = tri_load_relaxed(&p->tick);
-    if (tick != p->seen_tick) {
-        p->seen_tick = tick;
-        p->tick_ns = now_ns;
+    uint32_t decisions = tri_p_decisions(p);
+    uint32_t slices = tri_load_relaxed(&p->slices);
+    if (decisions != p->seen_decisions) {
+        p->seen_decisions = decisions;
+        p->decision_ns = now_ns;
     }
-    return now_ns - p->tick_ns;
+    if (slices != p->seen_slices) {
+        p->seen_slices = slices;
+        p->slice_ns = now_ns;
+    }
 }
 
+/* One runs there for a slice and decides nothing. */
 static bool
-take_in_call(struct tri_p *p)
+is_hogged(struct tri_p *p, int64_t now_ns)
 {
-    uint32_t status = TRI_P_SYSCALL;
-    if (!tri_cas(&p->status, &status, TRI_P_IDLE))
+    return now_ns - p->decision_ns >= SLICE_NS && work_for_more(p);
+}
+
+/* One, or some that make each other ready, have had a slice; who comes by next is to
+ * know. */
+static bool
+end_slice(struct tri_p *p, int64_t now_ns)
+{
+    if (now_ns - p->slice_ns < SLICE_NS || !others_wait(p))
         return false;
-    tri_p_left(p);
+    tri_store(&p->preempt, 1);
     return true;
 }
 
 static bool
 hand_off_in_call(struct tri_p *p)
 {
-    if (!take_in_call(p))
+    if (!tri_p_take_in_call(p))
         return false;
     tri_p_hand_off(p);
     return true;
@@ -102,15 +118,16 @@ hand_off_in_call(struct tri_p *p)
 static bool
 retake(struct tri_p *p, int64_t now_ns)
 {
-    bool hogs = undecided_ns(p, now_ns) >= SLICE_NS;
     uint32_t calls = tri_load_relaxed(&p->calls);
+    keep_time(p, now_ns);
+    bool over = end_slice(p, now_ns);
     if (calls != p->seen_calls) {
         p->seen_calls = calls;
-        p->seen_ns = now_ns;
-        return hogs && work_for_more(p) && hand_off_in_call(p);
+        p->call_ns = now_ns;
+        return (over || is_hogged(p, now_ns)) && hand_off_in_call(p);
     }
     /* Its timers: whoever it is handed to sees to them. */
-    if (!work_for_more(p) && now_ns - p->seen_ns < SLICE_NS
+    if (!work_for_more(p) && now_ns - p->call_ns < SLICE_NS
         && tri_load(&p->timers.next_ns) >= tri_load(&tri_sched.watched_ns))
         return false;
     return hand_off_in_call(p);
@@ -132,14 +149,14 @@ detach(struct tri_m *m)
 static bool
 preempt(struct tri_p *p, int64_t now_ns)
 {
-    int64_t undecided = undecided_ns(p, now_ns);
+    keep_time(p, now_ns);
+    int64_t undecided = now_ns - p->decision_ns;
     if (tri_defer_look(p, undecided == 0))
         return true;
-    if (undecided == 0)
-        return false;
     if (undecided >= RESCUE_NS)
         tri_timers_rescue(p, now_ns);
-    if (undecided < SLICE_NS || !work_for_more(p))
+    (void)end_slice(p, now_ns);
+    if (!is_hogged(p, now_ns))
         return false;
     /* A mark worker or a scheduler sees this; a goroutine does not. */
     tri_store(&p->preempt, 1);
@@ -150,14 +167,13 @@ preempt(struct tri_p *p, int64_t now_ns)
     /* Stopped: what it was doing may have changed since we looked. */
     if (tri_load(&m->p) == p && tri_load(&m->g) != NULL
         && tri_load_relaxed(&m->no_preempt) == 0
-        && tri_load_relaxed(&p->tick) == p->seen_tick) {
-        p->tick_ns = now_ns;
+        && tri_p_decisions(p) == p->seen_decisions) {
         detach(m);
         return true;
     }
     /* It may have stopped by going into a call; let go first, it is out of that
      * one, and so each time (world_live.pml). */
-    bool taken = take_in_call(p);
+    bool taken = tri_p_take_in_call(p);
     tri_m_release(m);
     if (taken)
         tri_p_hand_off(p);

@@ -13,8 +13,9 @@
  *
  * One step of the model is one access to what others see without a lock; what
  * is touched under a lock only goes with the step before.  Steps are named after
- * the functions of runtime/sched.c and runtime/park.c.  Left out: timers, mark
- * workers, preemption and blocking calls (world.pml), weak memory (runq.cpp).
+ * the functions of runtime/sched.c, queue.c, wake.c, idle.c, p.c and park.c.  Left
+ * out: timers, mark workers, preemption and blocking calls (world.pml), weak memory
+ * (runq.cpp).
  *
  * Safety (run-spin sched.pml safety, and with INTRUDER): a goroutine runs on one thread, a P has one
  * holder (P-1), a stack that is scanned does not run (G-1, G-2), nobody touches

@@ -3,7 +3,7 @@
  * tests/stress/rt_births.c: goroutines preempted in the middle of malloc and fork
  * hold libc's locks, which the birth of a thread needs, while blocking calls make
  * the scheduler want threads all the time.
- * To see it fail: let start_locked (runtime/sched.c) install the P in a newborn M
+ * To see it fail: let start_locked (runtime/wake.c) install the P in a newborn M
  * (BORN-3): the program stands still.
  */
 #include <stdlib.h>

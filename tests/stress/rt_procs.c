@@ -9,6 +9,9 @@
  * pass it on); read
  * tri_sched.p_count relaxed (PROC-3; under TSan); let tri_world_set_procs_if not ask
  * again (FOLLOW-1); stop threads in the sanitizer's code (SIG-5; under TSan: it hangs).
+ * SCHED-8: let find_work clear `preempt` and nothing else (both tests of it), or
+ * tri_sched_take_local begin a slice where it inherits one (the first; it gives up
+ * after 60 s).
  */
 #include <tricolor/tricolor.h>
 
@@ -203,6 +206,109 @@ TEST(threads_that_pass_the_p_on_let_the_queue_have_its_turn)
     for (int i = 0; i < 2; i++)
         EXPECT_EQ(pthread_join(thread[i], NULL), 0);
     tri_blocking_end();
+    tri_set_procs(2);
+}
+
+/* ---- time slices: SCHED-8 ----------------------------------------------------- */
+
+static int turns_taken;
+static bool turns_are_over;
+
+/* Hand a token to and fro, one of them computing; all the others wait in the queue.
+ * On one P, so plain variables do. */
+static void
+take_turns(size_t own, void (*compute)(void))
+{
+    for (bool over = false; !over;) {
+        tri_chan_recv(token[own], NULL);
+        over = turns_are_over;
+        turns_taken++;
+        if (!over)
+            compute();
+        tri_chan_send(token[1 - own], NULL);
+    }
+    tri_waitgroup_done(&group);
+}
+
+/* How many turns the two had before the next in the queue, which is us. */
+static int
+turns_before_ours(void (*take)(void *number))
+{
+    for (int i = 0; i < 2; i++)
+        TRI_STORE(&token[i], tri_chan_make(0, 1));
+    turns_are_over = false;
+    tri_waitgroup_add(&group, 2);
+    for (uintptr_t i = 0; i < 2; i++)
+        tri_go(take, (void *)i);
+    tri_yield();
+    tri_chan_send(token[0], NULL);
+    turns_taken = 0;
+    tri_yield();
+    int taken = turns_taken;
+    turns_are_over = true;
+    tri_waitgroup_wait(&group);
+    return taken;
+}
+
+static uint64_t
+preemptions(void)
+{
+    return tri_load(&tri_sched.switches);
+}
+
+static void
+compute_for_some_time(void)
+{
+    int64_t end = test_now_ns() + 3 * 1000 * 1000; /* less than a slice */
+    while (test_now_ns() < end)
+        ;
+}
+
+static void
+take_short_turns(void *number)
+{
+    take_turns((uintptr_t)number, compute_for_some_time);
+}
+
+/* Of 16 turns, after which runnext is passed over anyhow, as few as a slice has, and
+ * without a preemption; on a busy machine perhaps not at once. */
+TEST(two_that_take_turns_share_one_slice)
+{
+    int64_t give_up = test_now_ns() + INT64_C(60000000000);
+    uint64_t before;
+    int taken;
+    tri_set_procs(1);
+    do {
+        before = preemptions();
+        taken = turns_before_ours(take_short_turns);
+        EXPECT_F(test_now_ns() < give_up, "%d turns, %" PRIu64 " preemptions",
+                 taken, preemptions() - before);
+    } while (taken > 12 || preemptions() != before);
+    tri_set_procs(2);
+}
+
+static void
+compute_until_preempted(void)
+{
+    int64_t give_up = test_now_ns() + INT64_C(60000000000);
+    uint64_t before = preemptions();
+    while (preemptions() == before)
+        EXPECT(test_now_ns() < give_up);
+}
+
+static void
+take_long_turns(void *number)
+{
+    take_turns((uintptr_t)number, compute_until_preempted);
+}
+
+TEST(after_a_slice_the_queue_has_its_turn)
+{
+    tri_set_procs(1);
+    uint64_t before = preemptions();
+    int taken = turns_before_ours(take_long_turns);
+    EXPECT_F(taken <= 2, "%d turns, %" PRIu64 " preemptions", taken,
+             preemptions() - before);
     tri_set_procs(2);
 }
 
