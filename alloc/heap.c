@@ -164,9 +164,9 @@ tri_heap_look_ahead(struct tri_page_cache *pages, uintptr_t *start)
         return 0;
     window->released = 0;
     /* Relaxed: statistics order nothing. */
-    tri_sub_relaxed(&tri_heap_stats.released_bytes,
-                    (int64_t)((size_t)__builtin_popcountll(released)
-                              << TRI_PAGE_SHIFT));
+    tri_sub_relaxed(
+        &tri_heap_stats.released_bytes,
+        (int64_t)((size_t)__builtin_popcountll(released) << TRI_PAGE_SHIFT));
     uint32_t first = (uint32_t)__builtin_ctzll(released);
     uint32_t end = 64 - (uint32_t)__builtin_clzll(released);
     *start = tri_space_page_address(window->page + first);

@@ -58,10 +58,12 @@ struct tri_g {
     void *sp; /* [o] saved stack pointer, G-1; NULL: it never ran */
     TRI_ATOMIC(struct tri_m *) m; /* [a] the M that runs it */
     struct tri_m *bound;          /* [c] attached thread's own; or NULL */
-    struct tri_g *link;           /* [l] next in a queue */
-    struct tri_stack stack;       /* [c] of bound ones: the thread's */
-    struct tri_san san;           /* [o] */
-    uint32_t idle_scans;          /* [o] since it ran; a scanner, under SCAN */
+    struct tri_g *link;       /* [l] next in a queue, or in its chain there */
+    struct tri_g *next_chain; /* [l] of a chain's first, in the global queue */
+    uint32_t chain_count;     /* [l] the same */
+    struct tri_stack stack;   /* [c] of bound ones: the thread's */
+    struct tri_san san;       /* [o] */
+    uint32_t idle_scans;      /* [o] since it ran; a scanner, under SCAN */
 
     /* What the scheduler is to do once it is off this stack. */
     bool (*commit)(struct tri_g *g, void *arg); /* [o] */

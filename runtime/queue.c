@@ -22,59 +22,119 @@
 
 /* ---- the global one ------------------------------------------------------- */
 
+/*
+ * It is a list of chains, of as many as one P takes at a time or fewer: who takes one
+ * touches its first goroutine under the lock, and the others, whose lines are another
+ * CPU's, when he has left.
+ *
+ *   QUEUE-1  Who was taken from here counts in queue_count until he stands in a local
+ *            queue; otherwise a P goes idle between the two, and nobody wakes it.
+ */
 static void
-append_locked(struct tri_g *first, struct tri_g *last, uint32_t count)
+append_locked(struct tri_g *first, uint32_t count)
 {
-    last->link = NULL;
+    first->next_chain = NULL;
+    first->chain_count = count;
     if (tri_sched.queue_tail == NULL)
         tri_sched.queue_head = first;
     else
-        tri_sched.queue_tail->link = first;
-    tri_sched.queue_tail = last;
-    tri_add(&tri_sched.queue_count, count);
+        tri_sched.queue_tail->next_chain = first;
+    tri_sched.queue_tail = first;
 }
 
 void
 tri_sched_put_global_locked(struct tri_g *g)
 {
-    append_locked(g, g, 1);
+    g->link = NULL;
+    append_locked(g, 1);
+    tri_add(&tri_sched.queue_count, 1);
 }
 
 void
 tri_sched_put_global(struct tri_g *g)
 {
     tri_lock(&tri_sched.lock);
-    append_locked(g, g, 1);
+    tri_sched_put_global_locked(g);
     tri_unlock(&tri_sched.lock);
+}
+
+/* The first `count` of the first chain, which has more, for a chain of their own. */
+static struct tri_g *
+split_first_locked(uint32_t count)
+{
+    struct tri_g *first = tri_sched.queue_head;
+    struct tri_g *last = first;
+    for (uint32_t i = 1; i < count; i++)
+        last = last->link;
+    struct tri_g *rest = last->link;
+    last->link = NULL;
+    rest->next_chain = first->next_chain;
+    rest->chain_count = first->chain_count - count;
+    tri_sched.queue_head = rest;
+    if (tri_sched.queue_tail == first)
+        tri_sched.queue_tail = rest;
+    first->chain_count = count;
+    return first;
+}
+
+/* At most `share` goroutines, as a list of chains. */
+static struct tri_g *
+take_chains_locked(uint32_t share)
+{
+    struct tri_g *chains = NULL;
+    struct tri_g **end = &chains;
+    while (share > 0 && tri_sched.queue_head != NULL) {
+        struct tri_g *first = tri_sched.queue_head;
+        if (first->chain_count > share) {
+            first = split_first_locked(share);
+        } else {
+            tri_sched.queue_head = first->next_chain;
+            if (first->next_chain == NULL)
+                tri_sched.queue_tail = NULL;
+        }
+        share -= first->chain_count;
+        first->next_chain = NULL;
+        *end = first;
+        end = &first->next_chain;
+    }
+    return chains;
+}
+
+/* The first one is to run; the others into p's queue.  QUEUE-1. */
+static void
+settle_chains(struct tri_p *p, struct tri_g *chains)
+{
+    uint32_t count = 0;
+    struct tri_g *next_chain;
+    for (struct tri_g *chain = chains; chain != NULL; chain = next_chain) {
+        struct tri_g *next;
+        next_chain = chain->next_chain;
+        for (struct tri_g *g = chain; g != NULL; g = next) {
+            next = g->link;
+            tri_g_fetch_stack(g);
+            count++;
+            if (g != chains && !tri_runq_put(&p->runq, g))
+                tri_sched_put_global(g);
+        }
+    }
+    tri_sub(&tri_sched.queue_count, count);
 }
 
 struct tri_g *
 tri_sched_take_global(struct tri_p *p, uint32_t max)
 {
-    if (tri_load(&tri_sched.queue_count) == 0)
-        return NULL;
-    tri_lock(&tri_sched.lock);
     uint32_t count = tri_load(&tri_sched.queue_count);
+    if (count == 0)
+        return NULL;
     uint32_t share = count / (uint32_t)tri_sched_p_count() + 1;
-    if (share > count)
-        share = count;
     if (share > max)
         share = max;
-    struct tri_g *first = share == 0 ? NULL : tri_sched.queue_head;
-    for (uint32_t i = 0; i < share; i++) {
-        struct tri_g *g = tri_sched.queue_head;
-        tri_sched.queue_head = g->link;
-        tri_g_fetch_stack(g);
-        if (g->link == NULL)
-            tri_sched.queue_tail = NULL;
-        tri_sub(&tri_sched.queue_count, 1);
-        if (i > 0 && !tri_runq_put(&p->runq, g)) {
-            g->link = NULL;
-            append_locked(g, g, 1);
-        }
-    }
+    tri_lock(&tri_sched.lock);
+    struct tri_g *chains = take_chains_locked(share);
     tri_unlock(&tri_sched.lock);
-    return first;
+    if (chains != NULL)
+        settle_chains(p, chains);
+    return chains;
 }
 
 /* ---- putting -------------------------------------------------------------- */
@@ -83,19 +143,31 @@ tri_sched_take_global(struct tri_p *p, uint32_t max)
 static void
 overflow(struct tri_p *p, struct tri_g *g)
 {
-    struct tri_g *first = g;
-    struct tri_g *last = g;
-    uint32_t count = 1;
-    while (count <= TRI_RUNQ_SLOTS / 2) {
-        struct tri_g *next = tri_runq_take(&p->runq);
+    struct tri_g *chain[TRI_RUNQ_SLOTS / 2 / TRI_GLOBAL_BATCH + 1];
+    uint32_t length[TRI_ARRAY_COUNT(chain)];
+    struct tri_g *last = NULL;
+    uint32_t count = 0;
+    for (bool more = true; more; count++) {
+        struct tri_g *next =
+            count < TRI_RUNQ_SLOTS / 2 ? tri_runq_take(&p->runq) : NULL;
+        more = next != NULL;
         if (next == NULL)
-            break;
-        next->link = first;
-        first = next;
-        count++;
+            next = g;
+        next->link = NULL;
+        if (count % TRI_GLOBAL_BATCH == 0) {
+            chain[count / TRI_GLOBAL_BATCH] = next;
+            length[count / TRI_GLOBAL_BATCH] = 0;
+        } else {
+            last->link = next;
+        }
+        length[count / TRI_GLOBAL_BATCH]++;
+        last = next;
     }
     tri_lock(&tri_sched.lock);
-    append_locked(first, last, count);
+    for (uint32_t i = 0; i < (count + TRI_GLOBAL_BATCH - 1) / TRI_GLOBAL_BATCH;
+         i++)
+        append_locked(chain[i], length[i]);
+    tri_add(&tri_sched.queue_count, count);
     tri_unlock(&tri_sched.lock);
 }
 

@@ -54,9 +54,9 @@ struct tri_sched {
     TRI_ATOMIC(int32_t) p_count;    /* [w] */
     TRI_ATOMIC(uint32_t) stopping;  /* [a] the world stops or is stopped */
 
-    struct tri_g *queue_head;         /* [l] global run queue */
-    struct tri_g *queue_tail;         /* [l] */
-    TRI_ATOMIC(uint32_t) queue_count; /* [a], written under [l] */
+    struct tri_g *queue_head;         /* [l] global run queue: chains */
+    struct tri_g *queue_tail;         /* [l] the last one */
+    TRI_ATOMIC(uint32_t) queue_count; /* [a] goroutines; grows under [l] */
 
     struct tri_p *idle_p;              /* [l] */
     TRI_ATOMIC(uint32_t) idle_p_count; /* [a], written under [l] */
