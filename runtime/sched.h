@@ -246,9 +246,14 @@ bool tri_world_stopped(void);
 int tri_world_set_procs(int procs);
 /* The same if `still` is not 0 once the world has stopped. */
 int tri_world_set_procs_if(int procs, TRI_ATOMIC(uint32_t) *still);
-/* The collector's pauses: until all stood, and from the asking to the start. */
-extern struct tri_histogram tri_pauses_stopping;
-extern struct tri_histogram tri_pauses_total;
+/* Pauses: until all stood, and from the asking to the start; the collector's, and
+ * those for other reasons (the number of Ps, settings, dumps).  Go: T-009. */
+struct tri_pauses {
+    struct tri_histogram stopping;
+    struct tri_histogram total;
+};
+extern struct tri_pauses tri_pauses_gc;
+extern struct tri_pauses tri_pauses_other;
 void tri_roots_init(void);
 int tri_roots_add(void *start, size_t bytes);
 int tri_roots_remove(void *start);
