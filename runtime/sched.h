@@ -268,6 +268,10 @@ void tri_fork_let(void);
 /* In the child of a fork: ends the process. */
 void tri_fork_leave(int result);
 
+/* The calling thread's end is told to thread.c.  0, -EAGAIN, -ENOMEM. */
+int tri_thread_set_exit_key(struct tri_m *m);
+/* A thread of the runtime's own ends: panics (leave.c). */
+TRI_NORETURN void tri_thread_ends_ours(void);
 /* The thread's own end of tri_thread_attach, without its checks. */
 TRI_NODISCARD int tri_thread_adopt(void);
 /* Figures under their names (tri_metric_read). */
