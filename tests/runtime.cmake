@@ -113,6 +113,11 @@ if(TARGET rt_embed AND TARGET rt_root_library_A)
     target_compile_definitions(rt_embed PRIVATE
         ROOT_LIBRARY_A="$<TARGET_FILE:rt_root_library_A>")
 endif()
+if(TARGET rt_embed AND TARGET tricolor-lttng)
+    add_dependencies(rt_embed tricolor-lttng)
+    target_compile_definitions(rt_embed PRIVATE
+        LTTNG_PROVIDER="$<TARGET_FILE:tricolor-lttng>")
+endif()
 if(TARGET rt_tls)
     tri_add_test(rt_tls_long COMMAND rt_tls --seconds 60
                  LABELS stress long soak TIMEOUT 300 PROCESSORS 2)
