@@ -360,9 +360,9 @@ TRI_API void tri_safepoint(void);
 /* Writes every goroutine's state, stack and origin, as they were at one moment, to
  * fd; 0 or -errno.  Those at the same place are one entry.  Frames are followed by
  * frame pointers: build with -fno-omit-frame-pointer to see the program's own.
- * SIGQUIT does the same (TRI_DEBUG=sigquit); with sigquit=go what finds no room, in a
- * pipe that is full, is written when there is some.  Go: pprof's goroutine profile,
- * debug=1. */
+ * SIGQUIT does the same (TRI_DEBUG=sigquit).  What finds no room, in a pipe that is
+ * full, is written when there is some with sigquit=go, and left out with sigquit=die if
+ * there is none for two seconds.  Go: pprof's goroutine profile, debug=1. */
 TRI_API int tri_dump_goroutines(int fd);
 
 /*
