@@ -171,9 +171,8 @@ tri_cycle_after_alloc(void)
 
 /* ---- a forced cycle ---------------------------------------------------------------- */
 
-/* Waits until the marking of cycle `cycle` is over, helping. */
-static void
-wait_marked(uint32_t cycle)
+void
+tri_cycle_wait_marked(uint32_t cycle)
 {
     for (;;) {
         uint32_t marked = tri_load(&tri_collector.marked_cycle);
@@ -192,13 +191,13 @@ tri_gc_collect(void)
     /* M-004: a mark that STARTS after the call.  Whatever cycle is marking now
      * does not count; the next one does, whoever starts it. */
     uint32_t target = tri_load(&tri_collector.cycle) + 1;
-    wait_marked(target - 1);
+    tri_cycle_wait_marked(target - 1);
     while ((int32_t)(tri_load(&tri_collector.cycle) - target) < 0) {
         tri_cycle_start(TRI_CYCLE_FORCED);
         if ((int32_t)(tri_load(&tri_collector.cycle) - target) < 0)
             tri_host_wait(&tri_collector.cycle, target - 1, 100000);
     }
-    wait_marked(target);
+    tri_cycle_wait_marked(target);
     tri_sweep_finish();
 }
 
@@ -224,7 +223,7 @@ tri_gc_set_percent(int percent)
     bool marking = tri_gc_marking();
     tri_host_start_world();
     if (percent < 0 && marking)
-        wait_marked(cycle); /* P-012 */
+        tri_cycle_wait_marked(cycle); /* P-012 */
     else
         tri_cycle_after_alloc();
     return before;
