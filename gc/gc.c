@@ -12,6 +12,7 @@
 #include "gc/barrier.h"
 #include "gc/cycle.h"
 #include "gc/cycle_report.h"
+#include "gc/malloc.h"
 #include "gc/metrics.h"
 #include "gc/percpu.h"
 #include "gc/phase.h"
@@ -151,12 +152,18 @@ tri_cycle_before_alloc(size_t bytes)
 {
     if (TRI_UNLIKELY(tri_critical_depth() != 0))
         tri_fatal("allocation inside a critical section of the runtime");
-    tri_sweep_pay_debt(bytes);
+    bool stress = TRI_UNLIKELY(tri_debug.gcstress != 0) && stress_hits();
+    bool debt = tri_sweep_owes(bytes);
+    /* These need a P; marking looks for one itself. */
+    if (TRI_UNLIKELY(stress || debt))
+        tri_malloc_check_caller();
+    if (debt)
+        tri_sweep_pay_debt(bytes);
     if (tri_gc_marking()) {
         tri_worker_in_place();
         tri_assist_pay();
     }
-    if (TRI_UNLIKELY(tri_debug.gcstress != 0) && stress_hits())
+    if (stress)
         tri_cycle_start(TRI_CYCLE_STRESS);
 }
 

@@ -315,6 +315,24 @@ call_while_blocking(void *unused)
     return 0;
 }
 
+/* Also where the allocation is to pay first. */
+static int
+allocate_while_blocking(void *unused)
+{
+    (void)unused;
+    tri_blocking_begin();
+    tri_alloc_noscan(100);
+    return 0;
+}
+
+static void
+allocate_under_stress(void *arg)
+{
+    setenv("TRI_DEBUG", "gcstress=1", 1);
+    alarm(60);
+    in_runtime(arg);
+}
+
 static int
 end_without_begin(void *unused)
 {
@@ -410,6 +428,7 @@ TEST(misuse_panics_with_one_sentence)
         const char *words;
     } misuse[] = {
         { call_while_blocking, "move the call behind tri_blocking_end" },
+        { allocate_while_blocking, "allocation on a thread that is not" },
         { end_without_begin, "call them in pairs" },
         { unlock_twice, "is not locked; unlock once for each lock" },
         { done_too_often, "falls below 0" },
@@ -425,6 +444,8 @@ TEST(misuse_panics_with_one_sentence)
         struct call call = { misuse[i].fn };
         EXPECT_DEATH(in_runtime, &call, misuse[i].words);
     }
+    struct call call = { allocate_while_blocking };
+    EXPECT_DEATH(allocate_under_stress, &call, "allocation on a thread that");
 }
 
 static void
