@@ -265,6 +265,8 @@ void tri_fork_init(void);
  * stopped yet; short. */
 void tri_fork_hold_off(void);
 void tri_fork_let(void);
+/* TSan builds: is this thread in the middle of one (SIG-5)? */
+bool tri_fork_is_ours(void);
 /* In the child of a fork: ends the process. */
 void tri_fork_leave(int result);
 
