@@ -11,8 +11,9 @@
 # is none.  Below the runtime, tests/support/fake_*.c stand in for it.
 #
 # Labels: unit stress crash fault trace api lint; `sanitize` puts it among what
-# runs under asan and tsan too; `smoke` among what runs in release and lto;
-# `long` takes it out of the default run.
+# runs under asan and tsan too; `smoke` among what runs in release and lto, `release`
+# in release alone, where a compiler can hardly break it; `long` takes it out of the
+# default run.
 
 function(tri_test name)
     cmake_parse_arguments(PARSE_ARGV 1 arg "STATIC"

@@ -27,7 +27,15 @@ uint32_t tri_barrier_on;
 /* Threads draining (CYCLE-1), and what they scanned. */
 static TRI_ATOMIC(uint32_t) active;
 static TRI_ATOMIC(uint64_t) scanned_bytes;
-static TRI_ATOMIC(uint32_t) starting;  /* one starter at a time */
+/* Who may start a cycle (CYCLE-5). */
+static struct {
+    TRI_ATOMIC(uint32_t) taken; /* by a starter, or one who keeps it at rest */
+    TRI_ATOMIC(uint32_t)
+    resters; /* who have asked for rest, and are not done */
+    TRI_ATOMIC(uint32_t)
+    refused; /* reason of a start that was put off, plus 1 */
+    TRI_ATOMIC(uint32_t) rested; /* rest was the last to have the turn */
+} turn;
 static TRI_ATOMIC(uint32_t) finishing; /* one finisher at a time */
 
 enum tri_gc_phase
@@ -185,12 +193,28 @@ mark_stopped(void)
     tri_cycle_after_finish();
 }
 
-void
-tri_cycle_start(enum tri_cycle_reason reason)
+/* ---- turns: starting, and resting -------------------------------------------------- */
+
+static bool
+take_turn(void)
 {
     uint32_t none = 0;
-    if (!wanted(reason) || !tri_cas(&starting, &none, 1))
-        return;
+    return tri_cas(&turn.taken, &none, 1);
+}
+
+/* Sequentially consistent, with the rester's count before his look. */
+static void
+give_turn(void)
+{
+    tri_store(&turn.taken, 0);
+    if (tri_load(&turn.resters) != 0)
+        tri_futex_wake(&turn.taken, 1);
+}
+
+/* The turn is the caller's, who keeps it or not. */
+static void
+start_in_turn(enum tri_cycle_reason reason, bool keep)
+{
     tri_sweep_finish();
     bool whole = tri_debug.gcstoptheworld != 0;
     tri_host_stop_world(TRI_STOP_MARK_START);
@@ -198,8 +222,10 @@ tri_cycle_start(enum tri_cycle_reason reason)
     if (go) {
         tri_sweep_finish_stw();
         begin_marking(reason, whole);
+        tri_store(&turn.rested, 0);
     }
-    tri_store(&starting, 0);
+    if (!keep)
+        give_turn();
     tri_host_start_world();
     if (!go)
         return;
@@ -214,6 +240,40 @@ tri_cycle_start(enum tri_cycle_reason reason)
         /* Who found nothing to do before now went away. */
         tri_cycle_try_finish();
     }
+}
+
+void
+tri_cycle_start(enum tri_cycle_reason reason)
+{
+    if (!wanted(reason))
+        return;
+    if (tri_load(&turn.resters) != 0) {
+        if (tri_load(&turn.refused) == 0)
+            tri_store(&turn.refused, (uint32_t)reason + 1);
+    } else if (take_turn()) {
+        start_in_turn(reason, false);
+    }
+}
+
+void
+tri_gc_rest_begin(void)
+{
+    tri_add(&turn.resters, 1);
+    while (!take_turn())
+        tri_host_wait(&turn.taken, 1, -1);
+    uint32_t refused = tri_swap(&turn.refused, 0);
+    enum tri_cycle_reason reason = (enum tri_cycle_reason)(refused - 1);
+    if (refused != 0 && tri_load(&turn.rested) != 0 && wanted(reason))
+        start_in_turn(reason, true);
+    tri_cycle_wait_marked(tri_load(&tri_collector.cycle));
+}
+
+void
+tri_gc_rest_end(void)
+{
+    tri_store(&turn.rested, 1);
+    tri_sub(&turn.resters, 1);
+    give_turn();
 }
 
 /* ---- the end --------------------------------------------------------------------------- */

@@ -21,6 +21,10 @@
  *            barrier had recorded.
  *   CYCLE-4  Weak to strong conversions wait from before CYCLE-2's flush until
  *            the phase is off (C-210); otherwise they shade after the proof.
+ *   CYCLE-5  Who needs the collector at rest (PROC-1) takes the turn to start a cycle,
+ *            and waits for the end of the one that is on; who would start one
+ *            meanwhile is put off.  He and the cycles have it in turns; otherwise, with
+ *            one cycle after the other, he waits for luck, or they for him.
  */
 #ifndef TRI_GC_CYCLE_H
 #define TRI_GC_CYCLE_H
@@ -37,8 +41,11 @@
 void tri_cycle_before_alloc(size_t bytes);
 void tri_cycle_after_alloc(void);
 
-/* Starts a cycle unless one is marking or `reason` has meanwhile gone. */
+/* Starts a cycle unless one is marking, `reason` has meanwhile gone, or it is to rest:
+ * who depends on it asks again. */
 void tri_cycle_start(enum tri_cycle_reason reason);
+/* Waits until the marking of cycle `cycle` is over, helping. */
+void tri_cycle_wait_marked(uint32_t cycle);
 
 /* Drains as an active marker (CYCLE-1): roots and edges, up to `budget` bytes.
  * Inside a critical section, on a system stack. */

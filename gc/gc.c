@@ -12,6 +12,7 @@
 #include "gc/barrier.h"
 #include "gc/cycle.h"
 #include "gc/cycle_report.h"
+#include "gc/malloc.h"
 #include "gc/metrics.h"
 #include "gc/percpu.h"
 #include "gc/phase.h"
@@ -151,12 +152,18 @@ tri_cycle_before_alloc(size_t bytes)
 {
     if (TRI_UNLIKELY(tri_critical_depth() != 0))
         tri_fatal("allocation inside a critical section of the runtime");
-    tri_sweep_pay_debt(bytes);
+    bool stress = TRI_UNLIKELY(tri_debug.gcstress != 0) && stress_hits();
+    bool debt = tri_sweep_owes(bytes);
+    /* These need a P; marking looks for one itself. */
+    if (TRI_UNLIKELY(stress || debt))
+        tri_malloc_check_caller();
+    if (debt)
+        tri_sweep_pay_debt(bytes);
     if (tri_gc_marking()) {
         tri_worker_in_place();
         tri_assist_pay();
     }
-    if (TRI_UNLIKELY(tri_debug.gcstress != 0) && stress_hits())
+    if (stress)
         tri_cycle_start(TRI_CYCLE_STRESS);
 }
 
@@ -171,9 +178,8 @@ tri_cycle_after_alloc(void)
 
 /* ---- a forced cycle ---------------------------------------------------------------- */
 
-/* Waits until the marking of cycle `cycle` is over, helping. */
-static void
-wait_marked(uint32_t cycle)
+void
+tri_cycle_wait_marked(uint32_t cycle)
 {
     for (;;) {
         uint32_t marked = tri_load(&tri_collector.marked_cycle);
@@ -192,13 +198,13 @@ tri_gc_collect(void)
     /* M-004: a mark that STARTS after the call.  Whatever cycle is marking now
      * does not count; the next one does, whoever starts it. */
     uint32_t target = tri_load(&tri_collector.cycle) + 1;
-    wait_marked(target - 1);
+    tri_cycle_wait_marked(target - 1);
     while ((int32_t)(tri_load(&tri_collector.cycle) - target) < 0) {
         tri_cycle_start(TRI_CYCLE_FORCED);
         if ((int32_t)(tri_load(&tri_collector.cycle) - target) < 0)
             tri_host_wait(&tri_collector.cycle, target - 1, 100000);
     }
-    wait_marked(target);
+    tri_cycle_wait_marked(target);
     tri_sweep_finish();
 }
 
@@ -224,7 +230,7 @@ tri_gc_set_percent(int percent)
     bool marking = tri_gc_marking();
     tri_host_start_world();
     if (percent < 0 && marking)
-        wait_marked(cycle); /* P-012 */
+        tri_cycle_wait_marked(cycle); /* P-012 */
     else
         tri_cycle_after_alloc();
     return before;

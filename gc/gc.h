@@ -77,6 +77,11 @@ void tri_gc_shade(const void *pointer);
  * copied.  No-op unless marking. */
 void tri_gc_shade_range(const void *start, size_t bytes);
 
+/* Between the two, on one thread and outside of sections, the phase is off, and no
+ * cycle starts (CYCLE-5).  Short. */
+void tri_gc_rest_begin(void);
+void tri_gc_rest_end(void);
+
 /* How many cycles have begun; wraps.  In a critical section it changes no more. */
 uint32_t tri_gc_cycle(void);
 

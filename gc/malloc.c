@@ -63,15 +63,11 @@ enter_or_panic(void)
     return p;
 }
 
-/* What allocation pays needs a P as well: who has none is told before. */
-static void
-pay(size_t bytes)
+void
+tri_malloc_check_caller(void)
 {
-    if (TRI_LIKELY(tri_critical_depth() == 0)) {
-        (void)enter_or_panic();
-        tri_leave();
-    }
-    tri_cycle_before_alloc(bytes);
+    (void)enter_or_panic();
+    tri_leave();
 }
 
 /* Enters a section and finds the caller's P, its cache fresh and undiverted. */
@@ -233,7 +229,7 @@ static void *
 alloc_small(uint32_t kind, const void *header)
 {
     size_t bytes = tri_kinds[kind].slot_bytes;
-    pay(bytes);
+    tri_cycle_before_alloc(bytes);
     struct tri_gc_p *p = enter_with_pages();
     void *slot = take_slot(p, kind, header);
     tri_leave();
@@ -274,7 +270,7 @@ take_tiny(struct tri_gc_p *p, size_t bytes)
 static void *
 alloc_tiny(size_t bytes)
 {
-    pay(bytes);
+    tri_cycle_before_alloc(bytes);
     struct tri_gc_p *p = enter_with_pages();
     void *object = take_tiny(p, bytes);
     tri_leave();
@@ -324,7 +320,7 @@ alloc_large(const struct tri_type_info *info, size_t bytes)
 {
     bytes = (bytes + 7) & ~(size_t)7;
     uint32_t kind = info == NULL ? TRI_KIND_LARGE_NOSCAN : TRI_KIND_LARGE_SCAN;
-    pay(bytes);
+    tri_cycle_before_alloc(bytes);
     struct tri_gc_p *p = enter_with_p();
     struct tri_span *span = publish_large(p, kind, bytes);
     /* Read inside: once we leave, only `object` keeps the span. */

@@ -20,6 +20,9 @@ struct tri_gc_p;
  * &tri_type_conservative.  Zeroed.  Never NULL. */
 void *tri_malloc_typed(const struct tri_type_info *info, size_t count);
 
+/* Panics where the caller has no P; what allocation pays needs one as well. */
+void tri_malloc_check_caller(void);
+
 /* World stopped, at mark start: ALLOC-1 for what P has cached; drops the tiny
  * block. */
 void tri_malloc_blacken_cache(struct tri_gc_p *p);

@@ -76,6 +76,7 @@ void tri_sweep_begin(uint64_t cycle);
 
 /* Proportional sweeping (S-020): sweeps what allocating `bytes` owes.  Outside
  * critical sections. */
+bool tri_sweep_owes(size_t bytes);
 void tri_sweep_pay_debt(size_t bytes);
 
 /* Body of the background sweeper goroutine, and its wake-up. */

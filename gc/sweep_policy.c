@@ -141,16 +141,29 @@ tri_sweep_acquire_span(struct tri_gc_p *p, uint32_t kind)
     return span;
 }
 
-void
-tri_sweep_pay_debt(size_t bytes)
+/* Pages that are to be swept before `bytes` are allocated. */
+static double
+due_pages(size_t bytes)
 {
     double ratio = ratio_load();
     if (ratio == 0)
-        return;
+        return 0;
     int64_t grown = tri_load_relaxed(&tri_collector.heap_live_bytes)
                   - tri_load_relaxed(&tri_sweep.basis_live);
     grown = grown < 0 ? 0 : grown; /* D-020: a basis above the live heap */
-    double target = ratio * (double)((int64_t)bytes + grown);
+    return ratio * (double)((int64_t)bytes + grown);
+}
+
+bool
+tri_sweep_owes(size_t bytes)
+{
+    return (double)tri_load_relaxed(&tri_sweep.swept_pages) < due_pages(bytes);
+}
+
+void
+tri_sweep_pay_debt(size_t bytes)
+{
+    double target = due_pages(bytes);
     while ((double)tri_load_relaxed(&tri_sweep.swept_pages) < target)
         if (!tri_sweep_one()) {
             ratio_store(0);

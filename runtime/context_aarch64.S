@@ -46,13 +46,15 @@ tri_context_switch:
     .cfi_endproc
     .size   tri_context_switch, .-tri_context_switch
 
-/* A new flow: x19 = function, x20 = argument.  The end of every backtrace. */
+/* A new flow: x19 = function, x20 = argument.  The end of every backtrace, and of
+ * unwinding (leave.c); 0x1b: the personality's address is relative. */
     .globl  tri_context_boot
     .hidden tri_context_boot
     .type   tri_context_boot, %function
     .p2align 4
 tri_context_boot:
     .cfi_startproc
+    .cfi_personality 0x1b, tri_context_unwound
     .cfi_undefined x30
     mov     x0, x20
     mov     x29, xzr

@@ -5,16 +5,20 @@
 #if defined(__x86_64__)
     .text
 
-/* A new flow: function and argument lie on the stack.  The end of every backtrace. */
+/* A new flow: function and argument lie on the stack.  The end of every backtrace,
+ * and of unwinding (leave.c); 0x1b: the personality's address is relative. */
     .globl  tri_context_boot
     .hidden tri_context_boot
     .type   tri_context_boot, @function
     .p2align 4
 tri_context_boot:
     .cfi_startproc
+    .cfi_personality 0x1b, tri_context_unwound
     .cfi_undefined rip
     popq    %rax
+    .cfi_adjust_cfa_offset -8
     popq    %rdi
+    .cfi_adjust_cfa_offset -8
     xorl    %ebp, %ebp
     callq   *%rax
     ud2

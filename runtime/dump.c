@@ -18,7 +18,9 @@
  *           goroutine of this process reads is full, and nobody reads it.
  *   DUMP-4  Sysmon, where the program is to go on, writes what finds room, and the
  *           rest when it looks again; otherwise nobody is preempted while a pager
- *           shows the first page.
+ *           shows the first page.  Where it dies of it, it waits for the reader, and
+ *           not for ever; otherwise a supervisor that reads no more, and waits for the
+ *           end, does not get it.
  */
 #include "runtime/dump.h"
 
@@ -39,7 +41,8 @@
 #include "runtime/sched.h"
 #include "runtime/signal.h"
 
-#define NAMES 512u
+#define NAMES      512u
+#define PATIENCE_S 2 /* of who dies, with a reader who takes nothing */
 
 /* TRI_DEBUG=sigquit */
 enum {
@@ -119,14 +122,18 @@ write_some(int fd, const struct page *kept, size_t *at, size_t most)
     return done < 0 && done != -EINTR ? done : 0;
 }
 
-/* Is there room?  timeout NULL: waits until there is, or nobody reads. */
+/* Is there room?  timeout NULL: waits until there is, or nobody reads; the kernel
+ * leaves in it what remains. */
 static bool
-has_room(int fd, const struct timespec *timeout)
+has_room(int fd, struct timespec *timeout)
 {
     struct pollfd entry = { .fd = fd, .events = POLLOUT };
-    return tri_syscall6(SYS_ppoll, (long)(uintptr_t)&entry, 1,
-                        (long)(uintptr_t)timeout, 0, 0, 0)
-         > 0;
+    long ready;
+    do
+        ready = tri_syscall6(SYS_ppoll, (long)(uintptr_t)&entry, 1,
+                             (long)(uintptr_t)timeout, 0, 0, 0);
+    while (ready == -EINTR);
+    return ready > 0;
 }
 
 /* All of it, whatever kind of descriptor that is; 0 or -errno. */
@@ -316,12 +323,12 @@ static size_t written;
 
 /* DUMP-4.  A pipe with room has it for PIPE_BUF bytes. */
 static void
-write_what_finds_room(void)
+write_what_finds_room(long patience_s)
 {
-    static const struct timespec at_once;
     long error = 0;
     while (written < unwritten.used && error == 0) {
-        if (!has_room(STDERR_FILENO, &at_once))
+        struct timespec patience = { .tv_sec = patience_s };
+        if (!has_room(STDERR_FILENO, &patience))
             return;
         error = write_some(STDERR_FILENO, &unwritten, &written, PIPE_BUF);
     }
@@ -334,10 +341,7 @@ write_dump(void)
 {
     tri_enter();
     tri_m_block(tri_local_m()); /* no pause waits for who reads it */
-    if (tri_debug.sigquit == SIGQUIT_DIES)
-        (void)write_out(STDERR_FILENO, &unwritten);
-    else
-        write_what_finds_room();
+    write_what_finds_room(tri_debug.sigquit == SIGQUIT_DIES ? PATIENCE_S : 0);
     tri_m_unblock(tri_local_m(), false);
     tri_leave();
 }

@@ -49,12 +49,26 @@ static struct {
     TRI_ATOMIC(uint32_t) births; /* [a] threads that hold forks off */
 } both;
 
+#define PATIENCE_NS INT64_C(50000000)
+
+#if TRI_TSAN
+/* This thread forks, and so holds the sanitizer's locks (SIG-5). */
+static __thread volatile bool forking
+    __attribute__((tls_model("initial-exec")));
+
+TRI_NO_SANITIZE bool
+tri_fork_is_ours(void)
+{
+    return forking;
+}
+#    define NOTE_FORKING(yes) (forking = (yes))
+#else
+#    define NOTE_FORKING(yes) ((void)0)
+#endif
+
 void
 tri_fork_hold_off(void)
 {
-    enum {
-        PATIENCE_NS = 50000000
-    };
     int64_t end = tri_os_now_ns() + PATIENCE_NS;
     for (;;) {
         /* Sequentially consistent, here and in before: one sees the other. */
@@ -79,9 +93,14 @@ static void
 before(void)
 {
     uint32_t births;
+    NOTE_FORKING(true);
     tri_add(&both.forks, 1);
-    while ((births = tri_load(&both.births)) != 0)
-        tri_futex_wait(&both.births, births, -1);
+    /* Under TSan a newborn may want a lock that this thread holds. */
+    int64_t end = tri_os_now_ns() + (TRI_TSAN ? PATIENCE_NS : INT64_MAX / 2);
+    int64_t left;
+    while ((births = tri_load(&both.births)) != 0
+           && (left = end - tri_os_now_ns()) > 0)
+        tri_futex_wait(&both.births, births, left);
 }
 
 static void
@@ -89,11 +108,13 @@ after(void)
 {
     tri_sub(&both.forks, 1);
     tri_futex_wake(&both.forks, INT32_MAX);
+    NOTE_FORKING(false);
 }
 
 static void
 in_child(void)
 {
+    NOTE_FORKING(false);
     /* Relaxed: there is one thread. */
     tri_store_relaxed(&both.forks, 0);
     tri_store_relaxed(&both.births, 0);

@@ -168,6 +168,7 @@ adopt_own(struct tri_m *m)
               "the stack of a thread of the runtime's is not to be "
               "found (error %d)",
               -error);
+    (void)tri_thread_set_exit_key(m); /* LEAVE-2; without keys, without */
     tri_m_adopt(m);
 }
 

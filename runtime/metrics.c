@@ -39,9 +39,15 @@ static const struct tri_metric table[] = {
     { "/sched/threads/total:threads", threads, NULL },
     { "/sched/preemptions/in-place:preemptions", preemptions, NULL },
     { "/memory/classes/heap/stacks:bytes", stack_bytes, NULL },
-    { "/gc/pauses:seconds", NULL, &tri_pauses_total },
-    { "/gc/pauses/total:seconds", NULL, &tri_pauses_total },
-    { "/gc/pauses/stopping:seconds", NULL, &tri_pauses_stopping },
+    { "/sched/pauses/stopping/gc:seconds", NULL, &tri_pauses_gc.stopping },
+    { "/sched/pauses/stopping/other:seconds", NULL,
+      &tri_pauses_other.stopping },
+    { "/sched/pauses/total/gc:seconds", NULL, &tri_pauses_gc.total },
+    { "/sched/pauses/total/other:seconds", NULL, &tri_pauses_other.total },
+    /* The same by the collector's names. */
+    { "/gc/pauses:seconds", NULL, &tri_pauses_gc.total },
+    { "/gc/pauses/total:seconds", NULL, &tri_pauses_gc.total },
+    { "/gc/pauses/stopping:seconds", NULL, &tri_pauses_gc.stopping },
 };
 
 void

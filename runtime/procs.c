@@ -112,21 +112,21 @@ serve_wanting_locked(void)
     }
 }
 
-/* PROC-1: stops the world in the phase OFF. */
+/* PROC-1. */
 static void
 stop_at_rest(void)
 {
-    enum {
-        RETRY_NS = 200000
-    };
-    for (;;) {
-        tri_host_stop_world(TRI_STOP_PROCS);
-        if (tri_gc_phase() == TRI_GC_OFF)
-            return;
-        tri_host_start_world();
-        TRI_ATOMIC(uint32_t) never = 0;
-        tri_wait_in_place(&never, 0, RETRY_NS);
-    }
+    tri_gc_rest_begin();
+    tri_host_stop_world(TRI_STOP_PROCS);
+    TRI_CHECK(tri_gc_phase() == TRI_GC_OFF,
+              "PROC-1: the collector works where it is to rest");
+}
+
+static void
+start_again(void)
+{
+    tri_host_start_world();
+    tri_gc_rest_end();
 }
 
 int
@@ -147,7 +147,7 @@ tri_world_set_procs_if(int procs, TRI_ATOMIC(uint32_t) *still)
     stop_at_rest();
     before = tri_load(&tri_sched.p_count);
     if (tri_load(still) == 0) {
-        tri_host_start_world();
+        start_again();
         return before;
     }
     struct tri_m *self = tri_local_m();
@@ -170,7 +170,7 @@ tri_world_set_procs_if(int procs, TRI_ATOMIC(uint32_t) *still)
     tri_p_point_cache(p);
     tri_p_arrived(p);
     tri_trace_procs_changed((uint32_t)before, (uint32_t)procs);
-    tri_host_start_world();
+    start_again();
     tri_enter();
     tri_sched_wake();
     tri_leave();

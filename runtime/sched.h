@@ -280,9 +280,14 @@ bool tri_world_stopped(void);
 int tri_world_set_procs(int procs);
 /* The same if `still` is not 0 once the world has stopped. */
 int tri_world_set_procs_if(int procs, TRI_ATOMIC(uint32_t) *still);
-/* The collector's pauses: until all stood, and from the asking to the start. */
-extern struct tri_histogram tri_pauses_stopping;
-extern struct tri_histogram tri_pauses_total;
+/* Pauses: until all stood, and from the asking to the start; the collector's, and
+ * those for other reasons (the number of Ps, settings, dumps).  Go: T-009. */
+struct tri_pauses {
+    struct tri_histogram stopping;
+    struct tri_histogram total;
+};
+extern struct tri_pauses tri_pauses_gc;
+extern struct tri_pauses tri_pauses_other;
 void tri_roots_init(void);
 int tri_roots_add(void *start, size_t bytes);
 int tri_roots_remove(void *start);
@@ -294,9 +299,15 @@ void tri_fork_init(void);
  * stopped yet; short. */
 void tri_fork_hold_off(void);
 void tri_fork_let(void);
+/* TSan builds: is this thread in the middle of one (SIG-5)? */
+bool tri_fork_is_ours(void);
 /* In the child of a fork: ends the process. */
 void tri_fork_leave(int result);
 
+/* The calling thread's end is told to thread.c.  0, -EAGAIN, -ENOMEM. */
+int tri_thread_set_exit_key(struct tri_m *m);
+/* A thread of the runtime's own ends: panics (leave.c). */
+TRI_NORETURN void tri_thread_ends_ours(void);
 /* The thread's own end of tri_thread_attach, without its checks. */
 TRI_NODISCARD int tri_thread_adopt(void);
 /* Figures under their names (tri_metric_read). */

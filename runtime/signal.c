@@ -15,7 +15,8 @@
  *   SIG-5  No thread is stopped inside ThreadSanitizer's own code, whose locks
  *          the stopper needs for each of his atomics: the handler goes away and
  *          the stopper asks again.  Otherwise he waits for a lock whose holder
- *          waits for him.
+ *          waits for him.  Nor in what it calls with a lock held: the clock, which
+ *          its allocator reads; and fork, over which it holds them all.
  *   SIG-6  The verifier (gccheckmark) gets the registers that calls preserve, and
  *          no others: in those a call into the runtime leaves what it worked on,
  *          such as a span's first address, which is an object's address too and
@@ -25,9 +26,11 @@
  *          that it looked at.  To see it fail: let the handler sleep for 20 ms
  *          once it has answered, without these two; cleanup_pool under tsan.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
 #include <signal.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 #if defined(__x86_64__)
@@ -69,39 +72,76 @@ void tri_signal_return(void);
 #if TRI_TSAN
 void __tsan_func_exit(void);
 
-/* [c] Where its code is; empty if it is linked into the program, where nobody
- * can tell. */
-static uintptr_t sanitizer_lo, sanitizer_hi;
+/* [c] Where its code is, empty if it is linked into the program, where nobody can
+ * tell; the kernel's clock, and libc's way to it and to fork. */
+static struct range {
+    uintptr_t lo, hi;
+} sanitizer, clock_of_kernel, clock_of_libc, fork_of_libc;
+
+/* The part of an object that `inside` lies in. */
+static struct range
+part_around(const struct dl_phdr_info *info, uintptr_t inside)
+{
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        uintptr_t lo = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+        uintptr_t hi = lo + info->dlpi_phdr[i].p_memsz;
+        if (info->dlpi_phdr[i].p_type == PT_LOAD && inside >= lo && inside < hi)
+            return (struct range){ lo, hi };
+    }
+    return (struct range){ 0, 0 };
+}
 
 static int
 find_code(struct dl_phdr_info *info, size_t bytes, void *unused)
 {
     (void)bytes, (void)unused;
-    uintptr_t inside = (uintptr_t)&__tsan_func_exit;
-    for (int i = 0; i < info->dlpi_phnum && info->dlpi_name[0] != 0; i++) {
-        uintptr_t lo = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
-        uintptr_t hi = lo + info->dlpi_phdr[i].p_memsz;
-        if (info->dlpi_phdr[i].p_type == PT_LOAD && inside >= lo
-            && inside < hi) {
-            sanitizer_lo = lo;
-            sanitizer_hi = hi;
-            return 1;
-        }
-    }
+    struct range found = part_around(info, getauxval(AT_SYSINFO_EHDR));
+    if (found.hi != 0)
+        clock_of_kernel = found;
+    found = part_around(info, (uintptr_t)&__tsan_func_exit);
+    if (found.hi != 0 && info->dlpi_name[0] != 0)
+        sanitizer = found;
     return 0;
+}
+
+/* libc's own, not the sanitizer's of that name. */
+static struct range
+function_of(void *libc, const char *name)
+{
+    Dl_info info;
+    void *found = NULL;
+    void *at = dlsym(libc, name);
+    if (at == NULL || dladdr1(at, &info, &found, RTLD_DL_SYMENT) == 0
+        || found == NULL)
+        return (struct range){ 0, 0 };
+    const ElfW(Sym) *symbol = found;
+    return (struct range){ (uintptr_t)at, (uintptr_t)at + symbol->st_size };
 }
 
 static void
 find_sanitizer(void)
 {
     dl_iterate_phdr(find_code, NULL);
+    void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+    if (libc == NULL)
+        return;
+    clock_of_libc = function_of(libc, "clock_gettime");
+    fork_of_libc = function_of(libc, "fork");
+}
+
+static TRI_NO_SANITIZE bool
+is_in(const struct range *range, uintptr_t pc)
+{
+    return pc >= range->lo && pc < range->hi;
 }
 
 static TRI_NO_SANITIZE bool
 in_sanitizer(const ucontext_t *uc)
 {
     uintptr_t pc = tri_signal_pc(uc);
-    return pc >= sanitizer_lo && pc < sanitizer_hi;
+    return is_in(&sanitizer, pc) || is_in(&clock_of_kernel, pc)
+        || is_in(&clock_of_libc, pc) || is_in(&fork_of_libc, pc)
+        || tri_fork_is_ours();
 }
 #else
 static void

@@ -35,16 +35,21 @@ static struct {
     enum tri_stop_reason reason;  /* [w] */
 } world;
 
-struct tri_histogram tri_pauses_stopping;
-struct tri_histogram tri_pauses_total;
+struct tri_pauses tri_pauses_gc;
+struct tri_pauses tri_pauses_other;
 
-/* Only what the collector's own work needs counts as its pause. */
-static bool
-is_pause_of_gc(void)
+/* Only what the collector's own work needs counts as its pause (T-009). */
+static struct tri_pauses *
+pauses(void)
 {
-    return world.reason == TRI_STOP_MARK_START
-        || world.reason == TRI_STOP_MARK_TERM
-        || world.reason == TRI_STOP_WHOLE_CYCLE;
+    switch (world.reason) {
+    case TRI_STOP_MARK_START:
+    case TRI_STOP_MARK_TERM:
+    case TRI_STOP_WHOLE_CYCLE:
+        return &tri_pauses_gc;
+    default:
+        return &tri_pauses_other;
+    }
 }
 
 static void
@@ -141,8 +146,7 @@ tri_host_stop_world(enum tri_stop_reason reason)
     stop_all(self);
     tri_store(&world.stopped, 1);
     int64_t took = tri_os_now_ns() - world.begin_ns;
-    if (is_pause_of_gc())
-        tri_histogram_add(&tri_pauses_stopping, took);
+    tri_histogram_add(&pauses()->stopping, took);
     tri_trace_stw_stopped(world.number, (uint64_t)took,
                           tri_load(&world.wait.last_tid));
 }
@@ -153,8 +157,7 @@ tri_host_start_world(void)
     struct tri_m *self = tri_local_m();
     TRI_CHECK(tri_world_stopped(), "starting a world that is not stopped");
     int64_t total = tri_os_now_ns() - world.begin_ns;
-    if (is_pause_of_gc())
-        tri_histogram_add(&tri_pauses_total, total);
+    tri_histogram_add(&pauses()->total, total);
     tri_store(&world.stopped, 0);
     tri_lock(&tri_sched.lock);
     tri_store(&tri_sched.stopping, 0);

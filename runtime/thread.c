@@ -35,6 +35,8 @@ on_thread_exit(void *unused)
     struct tri_m *m = tri_local_m();
     if (m == NULL)
         return;
+    if (tri_local_g() == NULL || tri_local_g()->bound == NULL)
+        tri_thread_ends_ours(); /* LEAVE-2 */
     if (m->blocking_depth > 0) {
         m->blocking_depth = 1;
         tri_blocking_end();
@@ -42,10 +44,10 @@ on_thread_exit(void *unused)
     tri_thread_detach();
 }
 
-/* What makes a thread detach that ends attached; a program may have used up all
- * keys, and may give one back. */
-static int
-set_exit_key(struct tri_m *m)
+/* What makes a thread detach that ends attached, and sees one of ours end; a program
+ * may have used up all keys, and may give one back. */
+int
+tri_thread_set_exit_key(struct tri_m *m)
 {
     /* Acquire pairs with the CAS below: the key is made. */
     uint32_t key = tri_load_acquire(&exit_key);
@@ -110,7 +112,7 @@ tri_thread_adopt(void)
     if (error == 0)
         error = tri_thread_data_note(&m->data);
     if (error == 0)
-        error = set_exit_key(m);
+        error = tri_thread_set_exit_key(m);
     if (error != 0) {
         tri_m_unborn(m);
         return error;

@@ -17,8 +17,8 @@ tri_test(alloc_page_alloc LAYERS alloc SOURCES unit/alloc_page_alloc.c
 tri_test(alloc_limits LAYERS alloc SOURCES unit/alloc_limits.c
          LABELS unit fault sanitize)
 tri_test(alloc_span_set LAYERS alloc SOURCES stress/alloc_span_set.c
-         LABELS stress sanitize smoke PROCESSORS 2)
+         LABELS stress sanitize release PROCESSORS 2)
 tri_test(alloc_heap_threads LAYERS alloc SOURCES stress/alloc_heap_threads.c
-         LABELS stress sanitize smoke PROCESSORS 2)
+         LABELS stress sanitize release PROCESSORS 2)
 tri_test(alloc_cost LAYERS alloc SOURCES stress/alloc_cost.c
          LABELS stress smoke PROCESSORS 2)

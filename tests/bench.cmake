@@ -4,7 +4,7 @@
 if(TARGET tricolor_bench)
     find_package(Python3 REQUIRED COMPONENTS Interpreter)
     find_package(benchmark REQUIRED) # imported targets are of a folder
-    tri_add_test(bench_smoke LABELS bench smoke TIMEOUT 300 PROCESSORS 2
+    tri_add_test(bench_smoke LABELS bench release TIMEOUT 300 PROCESSORS 2
                  COMMAND Python3::Interpreter
                          "${PROJECT_SOURCE_DIR}/tests/bench/smoke.py"
                          $<TARGET_FILE:tricolor_bench>)

@@ -27,7 +27,7 @@ if(TARGET cleanup_go)
                      TIMEOUT 120 ENVIRONMENT TRI_DEBUG=${mood})
     endforeach()
 endif()
-tri_test(cleanup_race LABELS stress sanitize smoke TIMEOUT 120 PROCESSORS 2
+tri_test(cleanup_race LABELS stress sanitize release TIMEOUT 120 PROCESSORS 2
          SOURCES stress/cleanup_race.c support/collect.c)
 # Without gccheckmark: frames of sweepers and runners hold addresses of dead objects,
 # which the verifier now and then takes for references (VERIFY-1).

@@ -7,14 +7,14 @@ tri_test(rt_chan SOURCES unit/rt_chan.c LABELS unit sanitize smoke
 tri_test(rt_sync SOURCES unit/rt_sync.c LABELS unit sanitize smoke
          TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_locks LAYERS runtime SOURCES unit/rt_locks.c
-         LABELS unit sanitize smoke TIMEOUT 120 PROCESSORS 2)
+         LABELS unit sanitize release TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_select SOURCES unit/rt_select.c LABELS unit sanitize smoke
          TIMEOUT 120 PROCESSORS 2 ENVIRONMENT TRI_DEBUG=clobberfree=1)
 tri_test(rt_select_storm SOURCES stress/rt_select_storm.c
          LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2
          ENVIRONMENT TRI_DEBUG=clobberfree=1)
 tri_test(rt_timer LAYERS runtime SOURCES unit/rt_timer.c support/collect.c
-         LABELS unit sanitize smoke TIMEOUT 120 PROCESSORS 2)
+         LABELS unit sanitize release TIMEOUT 120 PROCESSORS 2)
 # Every call of these yields at random: what lies between two steps happens.
 foreach(test IN ITEMS rt_locks rt_select rt_select_storm rt_timer)
     if(TARGET ${test})
@@ -26,17 +26,22 @@ endforeach()
 tri_test(rt_scan LAYERS runtime SOURCES unit/rt_scan.c
          LABELS unit sanitize smoke TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_stacks LAYERS runtime SOURCES unit/rt_stacks.c
-         LABELS unit sanitize smoke TIMEOUT 120 PROCESSORS 2)
+         LABELS unit sanitize release TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_world LAYERS runtime SOURCES stress/rt_world.c
          LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2)
 tri_test(rt_suspend LAYERS runtime SOURCES stress/rt_suspend.c
          LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2)
+# Under TSan it forks and preempts where the sanitizer has locks (SIG-5).
+set(sanitized "")
+if(TRI_SANITIZE STREQUAL "thread")
+    set(sanitized sanitize)
+endif()
 tri_test(rt_births SOURCES stress/rt_births.c
-         LABELS stress smoke TIMEOUT 120 PROCESSORS 2)
+         LABELS stress ${sanitized} release TIMEOUT 240 PROCESSORS 2)
 tri_test(rt_procs LAYERS runtime SOURCES stress/rt_procs.c
          LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2)
 tri_test(rt_defer LAYERS runtime SOURCES stress/rt_defer.c
-         LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2)
+         LABELS stress sanitize release TIMEOUT 180 PROCESSORS 2)
 if(TARGET rt_defer)
     tri_add_test(rt_defer_fuzz COMMAND rt_defer tokens_go_on_while_ps_come_and_go
         LABELS stress sanitize TIMEOUT 180 PROCESSORS 2
@@ -58,17 +63,17 @@ tri_test(rt_poll LAYERS runtime SOURCES unit/rt_poll.c support/collect.c
          LABELS unit sanitize smoke TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_poll_kinds LAYERS runtime
          SOURCES unit/rt_poll_kinds.c support/collect.c
-         LABELS unit sanitize smoke TIMEOUT 120 PROCESSORS 2)
+         LABELS unit sanitize release TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_poll_process LAYERS runtime
          SOURCES unit/rt_poll_process.c support/collect.c
-         LABELS unit sanitize smoke TIMEOUT 120 PROCESSORS 2)
+         LABELS unit sanitize release TIMEOUT 120 PROCESSORS 2)
 # It lets descriptors run out: sysmon is not to open any meanwhile.
 tri_test(rt_poll_life LAYERS runtime
          SOURCES unit/rt_poll_life.c support/collect.c
-         LABELS unit sanitize smoke TIMEOUT 120 PROCESSORS 2
+         LABELS unit sanitize release TIMEOUT 120 PROCESSORS 2
          ENVIRONMENT TRI_DEBUG=followcpus=0)
 tri_test(rt_poll_echo SOURCES stress/rt_poll_echo.c support/collect.c
-         LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2
+         LABELS stress sanitize release TIMEOUT 180 PROCESSORS 2
          ENVIRONMENT TRI_DEBUG=gcstress=200,clobberfree=1,schedfuzz=7)
 tri_test(rt_topology LAYERS runtime SOURCES unit/rt_topology.c
          LABELS unit crash sanitize TIMEOUT 120 PROCESSORS 2)
@@ -83,19 +88,19 @@ tri_test(rt_marking LAYERS runtime
          SOURCES unit/rt_marking.c support/collect.c support/marking.c
          LABELS unit crash sanitize smoke TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_million LAYERS runtime SOURCES stress/rt_million.c
-         LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2)
+         LABELS stress sanitize release TIMEOUT 180 PROCESSORS 2)
 if(TARGET rt_million)
     tri_add_test(rt_million_long COMMAND rt_million LABELS stress long
                  TIMEOUT 600 PROCESSORS 2 ENVIRONMENT TRI_MILLION=1000000)
 endif()
 tri_test(rt_spawn SOURCES stress/rt_spawn.c support/collect.c
-         LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2
+         LABELS stress sanitize release TIMEOUT 180 PROCESSORS 2
          ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
 
 # Two libraries that rt_roots loads and unloads under the collector.
 tri_test(rt_roots LAYERS runtime
          SOURCES stress/rt_roots.c support/marking.c
-         LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2
+         LABELS stress sanitize release TIMEOUT 180 PROCESSORS 2
          ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
 if(TARGET rt_roots)
     foreach(which IN ITEMS A B)
@@ -112,6 +117,11 @@ if(TARGET rt_embed AND TARGET rt_root_library_A)
     add_dependencies(rt_embed rt_root_library_A)
     target_compile_definitions(rt_embed PRIVATE
         ROOT_LIBRARY_A="$<TARGET_FILE:rt_root_library_A>")
+endif()
+if(TARGET rt_embed AND TARGET tricolor-lttng)
+    add_dependencies(rt_embed tricolor-lttng)
+    target_compile_definitions(rt_embed PRIVATE
+        LTTNG_PROVIDER="$<TARGET_FILE:tricolor-lttng>")
 endif()
 if(TARGET rt_tls)
     tri_add_test(rt_tls_long COMMAND rt_tls --seconds 60

@@ -41,10 +41,10 @@ function(tri_tools_script name script)
                          $<TARGET_FILE:tricolor_command> ${arg_ARGS})
 endfunction()
 
-tri_tools_script(tools_cli_usage cli_usage LABELS tools smoke)
-tri_tools_script(tools_run_json run_json LABELS tools smoke)
+tri_tools_script(tools_cli_usage cli_usage LABELS tools release)
+tri_tools_script(tools_run_json run_json LABELS tools release)
 tri_tools_script(tools_compare compare_files)
-tri_tools_script(tools_run_place run_place LABELS tools smoke sanitize)
+tri_tools_script(tools_run_place run_place LABELS tools release sanitize)
 tri_tools_script(tools_report report_page)
 tri_tools_script(tools_guide guide
                  ARGS "${PROJECT_SOURCE_DIR}/docs/guide/getting-started.md")
@@ -57,8 +57,12 @@ endif()
 # index counts as coreutils do: hostile files, several Ps, every mood.
 set(licenses /usr/share/common-licenses)
 foreach(procs IN ITEMS 1 2 8)
+    set(where release)
+    if(procs EQUAL 2)
+        set(where smoke)
+    endif()
     tri_tools_script(index_nasty_procs_${procs} index_matches_pipeline
-                     ARGS nasty --procs ${procs} LABELS tools smoke sanitize
+                     ARGS nasty --procs ${procs} LABELS tools ${where} sanitize
                      TIMEOUT 300)
     tri_tools_script(index_licenses_procs_${procs} index_matches_pipeline
                      ARGS ${licenses} --procs ${procs} -p rounds=5

@@ -12,6 +12,9 @@
 
 #include "trace/lttng_provider.h"
 
+#if __has_include(<execinfo.h>)
+#    include <execinfo.h>
+#endif
 #include <lttng/ust-thread.h>
 
 #include "trace/backend.h"
@@ -34,11 +37,26 @@ static TRI_ATOMIC(int) *const states[] = {
 #include "trace/each_event.h"
 };
 
+/*
+ * LTTng's destructor cancels its threads, for which glibc loads libgcc_s when it is
+ * asked first: at the end of a program that has no descriptor left, it aborts.  So it
+ * is loaded now, for a call that needs it, too, and does no harm.
+ */
+static void
+load_unwinder(void)
+{
+#if __has_include(<execinfo.h>)
+    void *frame;
+    (void)backtrace(&frame, 1);
+#endif
+}
+
 /* The program may end while other threads emit: their probes must outlive the
  * destructors. */
 static void
 start(void)
 {
+    load_unwinder();
     tracepoint_disable_destructors();
     lttng_ust_init_thread();
 }

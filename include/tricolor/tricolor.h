@@ -334,7 +334,13 @@ TRI_API int tri_root_remove(void *start);
 
 /* ---- goroutines ---------------------------------------------------------- */
 
-/* Runs fn(arg) concurrently.  Go: go fn(arg). */
+/*
+ * Runs fn(arg) concurrently.  A goroutine ends by returning from fn or by tri_exit,
+ * and not by its thread's end: pthread_exit in one panics, and so does a pthread_cancel
+ * that finds one on the thread.  An exception that nobody catches in it ends the program
+ * (std::terminate), and a longjmp goes to frames of the same goroutine only.
+ * Go: go fn(arg).
+ */
 TRI_API void tri_go(void (*fn)(void *), void *arg);
 /* The same on a stack of at least stack_bytes (1 GiB at most; without memory for it
  * the program ends).  For deep recursion: other stacks have what tri_options says, and
@@ -354,9 +360,9 @@ TRI_API void tri_safepoint(void);
 /* Writes every goroutine's state, stack and origin, as they were at one moment, to
  * fd; 0 or -errno.  Those at the same place are one entry.  Frames are followed by
  * frame pointers: build with -fno-omit-frame-pointer to see the program's own.
- * SIGQUIT does the same (TRI_DEBUG=sigquit); with sigquit=go what finds no room, in a
- * pipe that is full, is written when there is some.  Go: pprof's goroutine profile,
- * debug=1. */
+ * SIGQUIT does the same (TRI_DEBUG=sigquit).  What finds no room, in a pipe that is
+ * full, is written when there is some with sigquit=go, and left out with sigquit=die if
+ * there is none for two seconds.  Go: pprof's goroutine profile, debug=1. */
 TRI_API int tri_dump_goroutines(int fd);
 
 /*

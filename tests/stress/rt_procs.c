@@ -8,7 +8,9 @@
  * tri_p_hand_off ask those first who want a P, always (the one with threads that
  * pass it on); read
  * tri_sched.p_count relaxed (PROC-3; under TSan); let tri_world_set_procs_if not ask
- * again (FOLLOW-1); stop threads in the sanitizer's code (SIG-5; under TSan: it hangs).
+ * again (FOLLOW-1); let tri_gc_rest_begin take no turn and stop_at_rest stop the world
+ * until it meets the phase off, or never start what was refused (CYCLE-5: the last two
+ * tests); stop threads in the sanitizer's code (SIG-5; under TSan: it hangs).
  * SCHED-8: let find_work clear `preempt` and nothing else (both tests of it), or
  * tri_sched_take_local begin a slice where it inherits one (the first; it gives up
  * after 60 s).
@@ -440,6 +442,111 @@ TEST(changing_the_number_of_ps_strands_nobody)
         expected += 3 * 2000;
         EXPECT_EQ(tri_load(&done_count), expected);
     }
+    tri_set_procs(2);
+}
+
+/* ---- beside the collector ------------------------------------------------------ */
+
+enum {
+    COLLECTORS = 3,
+    CHANGERS = 6,
+    TURNS = 30
+};
+
+static volatile uint64_t collected[COLLECTORS], changed[CHANGERS];
+static struct node *kept;
+
+static void
+collect_for_ever(void *count)
+{
+    while (GET(leave) == 0) {
+        tri_gc();
+        __atomic_fetch_add((volatile uint64_t *)count, 1, __ATOMIC_SEQ_CST);
+    }
+    tri_waitgroup_done(&group);
+}
+
+/* Marking takes most of the time. */
+static void
+keep_some(void)
+{
+    for (int i = 0; i < 20000; i++) {
+        struct node *node = tri_new(&node_type);
+        TRI_STORE(&node->next, kept);
+        TRI_STORE(&kept, node);
+    }
+}
+
+static uint64_t
+cycles(void)
+{
+    double total;
+    EXPECT_EQ(tri_metric_read("/gc/cycles/total:gc-cycles", &total), 0);
+    return (uint64_t)total;
+}
+
+/* The one that is on, and one more if the last turn was ours, too; others only
+ * where we are not run while we ask, or after it. */
+TEST(who_changes_the_number_of_ps_waits_for_few_collections)
+{
+    int few = 0, many = 0;
+    tri_set_procs(2);
+    keep_some();
+    SET(leave, 0);
+    tri_waitgroup_add(&group, COLLECTORS);
+    for (int i = 0; i < COLLECTORS; i++)
+        tri_go(collect_for_ever, (void *)(uintptr_t)&collected[i]);
+    while (few < TURNS) {
+        tri_sleep((int64_t)test_random_below(1000 * 1000));
+        uint64_t before = cycles();
+        tri_set_procs(2 + (few + many) % 2);
+        *(cycles() - before <= 2 ? &few : &many) += 1;
+        EXPECT_F(many <= TURNS / 3, "%d times few cycles, %d times many", few,
+                 many);
+    }
+    SET(leave, 1);
+    tri_waitgroup_wait(&group);
+    tri_set_procs(2);
+}
+
+static void
+change_for_ever(void *count)
+{
+    while (GET(leave) == 0) {
+        tri_set_procs(2 + (int)(test_random_below(3)));
+        __atomic_fetch_add((volatile uint64_t *)count, 1, __ATOMIC_SEQ_CST);
+    }
+    tri_waitgroup_done(&group);
+}
+
+static void
+wait_for_turns(volatile uint64_t *count)
+{
+    uint64_t before = GET(*count);
+    int64_t give_up = test_now_ns() + INT64_C(60000000000);
+    while (GET(*count) < before + TURNS) {
+        tri_sleep(1000 * 1000);
+        EXPECT_F(test_now_ns() < give_up, "%d turns in a minute",
+                 (int)(GET(*count) - before));
+    }
+}
+
+TEST(nor_do_collections_wait_for_those_who_do_it_all_the_time)
+{
+    tri_set_procs(2);
+    SET(leave, 0);
+    tri_waitgroup_add(&group, COLLECTORS + CHANGERS);
+    for (int i = 0; i < COLLECTORS; i++)
+        tri_go(collect_for_ever, (void *)(uintptr_t)&collected[i]);
+    for (int i = 0; i < CHANGERS; i++)
+        tri_go(change_for_ever, (void *)(uintptr_t)&changed[i]);
+    for (int i = 0; i < COLLECTORS; i++)
+        wait_for_turns(&collected[i]);
+    for (int i = 0; i < CHANGERS; i++)
+        wait_for_turns(&changed[i]);
+    SET(leave, 1);
+    tri_waitgroup_wait(&group);
+    TRI_STORE(&kept, NULL);
     tri_set_procs(2);
 }
 

@@ -7,7 +7,8 @@
  * every thread "...-ust" for the tracer's (is_tracers_name), leave one of the two
  * errors out of control() in poll_file.c ("closing_the_runtimes_epoll..."), or the
  * look at the cache out of tri_rwmutex_rlock in tricolor.h
- * ("a_call_from_an_unknown_thread...").
+ * ("a_call_from_an_unknown_thread..."), the personality out of tri_context_boot
+ * (LEAVE-1), or the key of the runtime's own threads out of m.c (LEAVE-2).
  */
 #include <tricolor/tricolor.h>
 
@@ -21,6 +22,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #include "base/sanitize.h"
 #include "tests/support/test.h"
@@ -313,6 +315,24 @@ call_while_blocking(void *unused)
     return 0;
 }
 
+/* Also where the allocation is to pay first. */
+static int
+allocate_while_blocking(void *unused)
+{
+    (void)unused;
+    tri_blocking_begin();
+    tri_alloc_noscan(100);
+    return 0;
+}
+
+static void
+allocate_under_stress(void *arg)
+{
+    setenv("TRI_DEBUG", "gcstress=1", 1);
+    alarm(60);
+    in_runtime(arg);
+}
+
 static int
 end_without_begin(void *unused)
 {
@@ -408,6 +428,7 @@ TEST(misuse_panics_with_one_sentence)
         const char *words;
     } misuse[] = {
         { call_while_blocking, "move the call behind tri_blocking_end" },
+        { allocate_while_blocking, "allocation on a thread that is not" },
         { end_without_begin, "call them in pairs" },
         { unlock_twice, "is not locked; unlock once for each lock" },
         { done_too_often, "falls below 0" },
@@ -423,6 +444,8 @@ TEST(misuse_panics_with_one_sentence)
         struct call call = { misuse[i].fn };
         EXPECT_DEATH(in_runtime, &call, misuse[i].words);
     }
+    struct call call = { allocate_while_blocking };
+    EXPECT_DEATH(allocate_under_stress, &call, "allocation on a thread that");
 }
 
 static void
@@ -519,6 +542,155 @@ TEST(a_panic_handler_may_jump_and_the_runtime_goes_on)
 {
     struct call call = { survive };
     EXPECT_DEATH(in_runtime, &call, "");
+}
+
+/* ---- leaving by the wrong door ---------------------------------------------------- */
+
+/* The main goroutine sees to it that nobody is waited for in vain. */
+static int
+run_beside_collections(void (*fn)(void *))
+{
+    alarm(60);
+    tri_go(fn, NULL);
+    for (int i = 0; i < 1000000; i++) {
+        tri_gc();
+        tri_sleep(1000000);
+    }
+    return 0;
+}
+
+static void
+end_the_thread(void *unused)
+{
+    (void)unused;
+    pthread_exit(NULL);
+}
+
+static int
+go_and_end_the_thread(void *unused)
+{
+    (void)unused;
+    return run_beside_collections(end_the_thread);
+}
+
+static void
+end_the_thread_in_a_call(void *unused)
+{
+    (void)unused;
+    tri_blocking_begin();
+    pthread_exit(NULL);
+}
+
+static int
+go_and_end_the_thread_in_a_call(void *unused)
+{
+    (void)unused;
+    return run_beside_collections(end_the_thread_in_a_call);
+}
+
+static void *
+cancel(void *thread)
+{
+    pthread_cancel(*(pthread_t *)thread);
+    return NULL;
+}
+
+static void
+be_cancelled(void *unused)
+{
+    (void)unused;
+    pthread_t self = pthread_self(), other;
+    EXPECT_EQ(pthread_create(&other, NULL, cancel, &self), 0);
+    for (;;)
+        pthread_testcancel();
+}
+
+static int
+go_and_be_cancelled(void *unused)
+{
+    (void)unused;
+    return run_beside_collections(be_cancelled);
+}
+
+#if defined(__x86_64__)
+/* It has no tables for unwinders. */
+void end_without_tables(void *unused);
+__asm__(".text\n"
+        ".globl end_without_tables\n"
+        "end_without_tables:\n"
+        "    pushq %rbp\n"
+        "    movq %rsp, %rbp\n"
+        "    xorl %edi, %edi\n"
+        "    callq pthread_exit@PLT\n");
+
+static int
+go_and_end_without_tables(void *unused)
+{
+    (void)unused;
+    return run_beside_collections(end_without_tables);
+}
+#endif
+
+TEST(a_goroutine_does_not_end_its_thread)
+{
+    static int (*const ways[])(void *) = {
+        go_and_end_the_thread,
+        go_and_end_the_thread_in_a_call,
+        go_and_be_cancelled,
+#if defined(__x86_64__)
+        go_and_end_without_tables,
+#endif
+    };
+    for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+        struct call call = { ways[i] };
+        EXPECT_DEATH(in_runtime, &call, "end the goroutine with tri_exit");
+        EXPECT_DEATH(in_runtime, &call, " at run_beside_collections");
+    }
+}
+
+static jmp_buf not_left;
+
+static void
+stay(const char *message)
+{
+    EXPECT(strstr(message, "tri_exit") != NULL);
+    longjmp(not_left, 1);
+}
+
+static int
+stay_and_go_on(void *unused)
+{
+    (void)unused;
+    EXPECT(tri_set_panic_handler(stay) == NULL);
+    for (volatile int i = 0; i < 20; i++) {
+        if (setjmp(not_left) == 0)
+            pthread_exit(NULL);
+        tri_gc();
+        tri_yield();
+    }
+    (void)dprintf(2, "stayed");
+    abort(); /* a child of EXPECT_DEATH ends so */
+}
+
+/* What C++ does to throw, and to say std::terminate. */
+static int
+throw_to_nobody(void *unused)
+{
+    (void)unused;
+    static struct _Unwind_Exception exception;
+    _Unwind_Reason_Code code = _Unwind_RaiseException(&exception);
+    (void)dprintf(2, "came back: %d", code == _URC_END_OF_STACK);
+    tri_gc();
+    abort();
+}
+
+TEST(who_unwinds_a_goroutine_to_its_base_may_stay)
+{
+    struct call call = { stay_and_go_on };
+    EXPECT_DEATH(in_runtime, &call, "stayed");
+    call.fn = throw_to_nobody;
+    EXPECT_DEATH(in_runtime, &call, "nobody catches an exception\n  in gorou");
+    EXPECT_DEATH(in_runtime, &call, "came back: 1");
 }
 
 TEST_MAIN

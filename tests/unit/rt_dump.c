@@ -4,9 +4,9 @@
  * and before a death; and goroutines with stacks of their own size.
  * To see it fail: let place_of (runtime/dump.c) take a goroutine in a blocking call
  * for a parked one, call tri_dump_poll in the handler of SIGQUIT (DUMP-2), write
- * while the world is stopped (DUMP-3: it hangs), let sysmon write all of it at once
- * (DUMP-4: it hangs), or leave free_sized out of tri_g_free
- * (memory grows).
+ * while the world is stopped (DUMP-3: it hangs), let sysmon write all of it at once,
+ * or wait for a reader for ever (DUMP-4: it hangs, or dies of SIGALRM), or leave
+ * free_sized out of tri_g_free (memory grows).
  */
 #include <tricolor/tricolor.h>
 
@@ -161,6 +161,10 @@ TEST(a_dump_says_where_each_stands_and_where_it_was_made)
 
 /* ---- into a pipe of our own ----------------------------------------------------- */
 
+enum {
+    PIPE_BYTES = 4096
+};
+
 static int ends[2];
 static volatile size_t drained;
 
@@ -207,27 +211,42 @@ quit(void *unused)
     make_them(3);
     static const char *const standing[] = { "[channel receive]" };
     dump_until(standing, 1);
+    __atomic_store_n(&leave, 1, __ATOMIC_RELEASE);
     kill(getpid(), SIGQUIT);
     tri_sleep(INT64_MAX);
     return 0;
 }
 
+/* Its reader is there, and does not read. */
+static void
+fill_standard_error(void)
+{
+    static const char bytes[PIPE_BYTES];
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT(fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES) == PIPE_BYTES);
+    EXPECT_EQ(write(ends[1], bytes, sizeof(bytes)), sizeof(bytes));
+    EXPECT_EQ(dup2(ends[1], 2), 2);
+    alarm(60);
+}
+
 /* SIGQUIT is not what EXPECT_DEATH waits for. */
 static void
-quit_in_child(void *unused)
+quit_in_child(void *nobody_reads)
 {
-    (void)unused;
     int status = 0;
     pid_t child = fork();
     if (child == 0) {
         struct rlimit no_core = { 0, 0 };
         setrlimit(RLIMIT_CORE, &no_core);
+        if (nobody_reads != NULL)
+            fill_standard_error();
         tri_main(quit, NULL, NULL);
         _exit(1);
     }
     EXPECT(waitpid(child, &status, 0) == child);
     EXPECT_F(WIFSIGNALED(status) && WTERMSIG(status) == SIGQUIT,
              "the child ended with status %#x", (unsigned)status);
+    (void)dprintf(2, "it died of SIGQUIT");
     abort();
 }
 
@@ -387,8 +406,7 @@ TEST(a_stack_has_a_largest_size)
 /* ---- SIGQUIT, and nobody reads -------------------------------------------------- */
 
 enum {
-    DEPTHS = 100, /* a dump of many times what the pipe holds */
-    PIPE_BYTES = 4096
+    DEPTHS = 100 /* a dump of many times what the pipe holds */
 };
 
 static __attribute__((noinline)) void
@@ -473,6 +491,11 @@ run_on_one_p(void *unused)
 TEST(sysmon_does_not_wait_for_who_reads_a_dump)
 {
     EXPECT_DEATH(run_on_one_p, NULL, "all is well");
+}
+
+TEST(who_dies_by_sigquit_does_not_wait_for_a_reader_for_ever)
+{
+    EXPECT_DEATH(quit_in_child, &group, "it died of SIGQUIT");
 }
 
 TEST_MAIN

@@ -5,8 +5,9 @@
  * closes what is not its own.
  *
  * To see it fail: let may_reach_down_to (stack_scan.c) return g->stack.lo (SCAN-4);
- * leave has_our_memory out of read_by_file (os_linux.c); let set_exit_key (thread.c)
- * or tri_m_find_stack (m.c) abort where something is short.
+ * leave has_our_memory out of read_by_file (os_linux.c); let tri_thread_set_exit_key
+ * (thread.c) or tri_m_find_stack (m.c) abort where something is short; leave
+ * load_unwinder out of lttng_provider.c.
  */
 #include <tricolor/tricolor.h>
 
@@ -143,27 +144,30 @@ attach_on_a_thread(int expected)
     EXPECT_EQ(pthread_join(thread, NULL), 0);
 }
 
+static pthread_key_t last_key;
+
 static int
 attach_without_keys(void *unused)
 {
     (void)unused;
-    pthread_key_t key, last = 0;
-    int count = 0;
-    for (; pthread_key_create(&key, NULL) == 0; count++)
-        last = key;
-    EXPECT(count > 0);
     tri_blocking_begin();
     attach_on_a_thread(-EAGAIN);
-    EXPECT_EQ(pthread_key_delete(last), 0);
+    EXPECT_EQ(pthread_key_delete(last_key), 0);
     attach_on_a_thread(0);
     attach_on_a_thread(0);
     tri_blocking_end();
     return 0;
 }
 
+/* The runtime's own threads do without; LTTng's do not. */
 static void
 run_without_keys(void)
 {
+    int count = 0;
+    EXPECT_EQ(setenv("TRI_LTTNG_PROVIDER", "none", 1), 0);
+    for (pthread_key_t key; pthread_key_create(&key, NULL) == 0; count++)
+        last_key = key;
+    EXPECT(count > 0);
     EXPECT_EQ(tri_main(attach_without_keys, NULL, &clobber), 0);
 }
 
@@ -171,6 +175,29 @@ TEST(a_thread_that_gets_no_key_is_told_and_may_try_again)
 {
     test_in_child(run_without_keys);
 }
+
+#if defined(LTTNG_PROVIDER)
+static int
+leave_no_descriptors(void *unused)
+{
+    (void)unused;
+    const struct rlimit none = { 0, 0 };
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+    return 0;
+}
+
+static void
+end_without_descriptors(void)
+{
+    EXPECT_EQ(setenv("TRI_LTTNG_PROVIDER", LTTNG_PROVIDER, 1), 0);
+    exit(tri_main(leave_no_descriptors, NULL, &clobber));
+}
+
+TEST(a_program_that_has_no_descriptor_left_ends_beside_the_tracer)
+{
+    test_in_child(end_without_descriptors);
+}
+#endif
 
 /* ---- the runtime's own descriptor -------------------------------------------------- */
 
