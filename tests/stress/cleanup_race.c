@@ -9,7 +9,8 @@
  *   cleanup_race [--seconds N]
  *
  * To see it fail: let Stop find its record by the object's address, or let
- * drop_stopped trust the span it read before it had the lock.
+ * drop_stopped trust the span it read before it had the lock; or let sweep_for_room take
+ * a span that somebody else swept (SWEEP-4: SWEEP-1 dies).
  */
 #include <stdio.h>
 

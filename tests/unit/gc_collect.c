@@ -3,8 +3,12 @@
  * tests/unit/gc_collect.c: the collector on its own, over the fake host: what is
  * reachable stays, what is not goes, in every kind of memory.
  * To see it fail: in gc/mark.c, let leave_ring not scan what it marks (the first
- * test), or resolve refuse a word that is not a slot's first (the third
- * crashes).
+ * test), or resolve refuse a word that is not a slot's first (the fourth
+ * crashes); scan what was marked already (MARK-2: "a_ring..." hangs); leave the look
+ * at alloc_bits out of tri_mark_consider (MARK-3), the zeroing out of take_slot
+ * (ALLOC-2), or the `+ 3` out of refill (CACHE-1: SWEEP-1 dies).  In checked builds
+ * assertions die here of CYCLE-1 and WORK-2 (count nobody in tri_cycle_drain), CYCLE-4
+ * (no tri_weak_block) and SWEEP-3 (list first in publish).
  */
 #include "base/option.h"
 #include "gc/cycle.h"
@@ -95,6 +99,18 @@ TEST(a_list_on_the_stack_survives)
     struct node *list = make_list(1000);
     live_after_gc();
     check_list(list, 1000);
+}
+
+/* What is scanned by who finds it marked already is scanned for ever. */
+TEST(a_ring_is_marked_once)
+{
+    struct node *ring = make_list(3);
+    TRI_STORE(&ring->right->right->right, ring);
+    global = ring;
+    live_after_gc();
+    EXPECT(ring->right->right->right == ring);
+    TRI_STORE(&ring->right->right->right, NULL);
+    TRI_STORE((struct node **)&global, NULL);
 }
 
 TEST(an_interior_pointer_keeps_the_whole_object)

@@ -5,7 +5,7 @@
  * To see it fail: leave tri_follow_look out of sysmon, let it ignore `on`
  * (FOLLOW-1), take no thread for NOT_OURS in tri_bind_thread (BIND-1), leave
  * tri_bind_again out of follow.c (BIND-2), or let both orders begin with the same CPU
- * twice.
+ * twice; note nothing at the start (FOLLOW-2, in checked builds).
  */
 #include <tricolor/tricolor.h>
 
