@@ -93,10 +93,22 @@ ask_all(struct tri_m *self)
     return all;
 }
 
+/* Is there no thread that this stop has not asked? */
+static bool
+all_asked(struct tri_m *self, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (tri_m_at(i) != self && tri_m_at(i)->world_holds == 0)
+            return false;
+    return true;
+}
+
 /* Under TSan a thread may have to be asked more than once (SIG-5). */
 static void
-await_answers(void)
+await_answers(struct tri_m *self, uint32_t counted)
 {
+    TRI_DCHECK(all_asked(self, counted),
+               "STW-3: waiting for threads before all are asked");
     const int64_t look_ns = TRI_TSAN ? INT64_C(200000) : TRI_STRAGGLER_NS;
     while (!tri_stop_wait_all(&world.wait, look_ns)) {
         for (uint32_t i = 0; i < tri_m_count(); i++)
@@ -121,7 +133,7 @@ stop_all(struct tri_m *self)
             else
                 tri_os_yield(); /* the other may need our core */
         tri_sub(&world.wait.remaining, 1);
-        await_answers();
+        await_answers(self, counted);
         /* Who was not stopped yet may have made another. */
     } while (tri_m_count() != counted);
     for (uint32_t i = 0; i < counted; i++)
@@ -160,6 +172,8 @@ tri_host_start_world(void)
 {
     struct tri_m *self = tri_local_m();
     TRI_CHECK(tri_world_stopped(), "starting a world that is not stopped");
+    TRI_DCHECK(all_asked(self, tri_m_count()),
+               "BORN-4, STW-2: a thread came that this stop does not hold");
     int64_t total = tri_os_now_ns() - world.begin_ns;
     if (is_pause_of_gc())
         tri_histogram_add(&tri_pauses_total, total);

@@ -167,6 +167,7 @@ static __attribute__((noinline)) void
 wait_off_frame(void)
 {
     tri_chan_recv(never, NULL);
+    __asm__ volatile(""); /* no tail call */
 }
 
 /* As code may that uses the register for something else. */
