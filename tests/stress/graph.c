@@ -22,7 +22,7 @@
  * expects each to die within a minute.  Or leave tri_barrier_flush out of flush_p in
  * gc/cycle.c (BAR-3: "starts a cycle with grey edges of the last"), the section
  * out of tri_store_again (SEQ-2: the same), or the release of dedicated_running out of
- * gc/worker.c (WORKER-1, in checked builds).
+ * gc/worker.c (WORKER-1, in checked builds, with TRI_PROCS=8).
  */
 #include <stdlib.h>
 

@@ -27,6 +27,14 @@ static volatile int over;
 
 #define IS_OVER (__atomic_load_n(&over, __ATOMIC_ACQUIRE) != 0)
 
+static void
+start(void (*fn)(void *), uintptr_t count)
+{
+    tri_waitgroup_add(&group, (int64_t)count);
+    for (uintptr_t i = 0; i < count; i++)
+        tri_go(fn, (void *)i);
+}
+
 /* ---- one lock -------------------------------------------------------------------- */
 
 /* It stands for libc's: a birth needs it. */
@@ -47,13 +55,23 @@ pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 }
 
 static volatile int held; /* 1: a birth waits for us; 2: none did */
+static volatile int spun;
+
+static void
+spin(void *unused)
+{
+    (void)unused;
+    while (GET(spun) == 0)
+        ;
+    tri_waitgroup_done(&group);
+}
 
 /* Computes with the lock in its hands, and so is preempted in place. */
 static void
 hold_the_lock(void *unused)
 {
     (void)unused;
-    int64_t give_up = test_now_ns() + INT64_C(500000000);
+    int64_t give_up = test_now_ns() + INT64_C(50000000);
     pthread_mutex_lock(&birth_lock);
     while (GET(births_waiting) == 0 && test_now_ns() < give_up)
         ;
@@ -63,18 +81,19 @@ hold_the_lock(void *unused)
     tri_waitgroup_done(&group);
 }
 
-/* All compute on the one P: each that is preempted keeps its thread, until one is
- * preempted for which there is no idle one. */
+/* All compute on the one P: each that is preempted keeps its thread, so with some more in
+ * each round there is a time when no idle one is left. */
 TEST(a_birth_waits_for_who_waits_for_the_p)
 {
     int procs = tri_set_procs(1);
     do {
         SET(held, 0);
-        tri_waitgroup_add(&group, 1);
-        tri_go(hold_the_lock, NULL);
+        start(spin, 3);
+        start(hold_the_lock, 1);
         while (GET(held) == 0)
             ;
     } while (GET(held) == 2);
+    SET(spun, 1);
     tri_set_procs(procs);
     tri_waitgroup_wait(&group);
 }
@@ -123,14 +142,6 @@ fork_and_wait(void *unused)
         EXPECT_EQ(status, 0);
     }
     tri_waitgroup_done(&group);
-}
-
-static void
-start(void (*fn)(void *), uintptr_t count)
-{
-    tri_waitgroup_add(&group, (int64_t)count);
-    for (uintptr_t i = 0; i < count; i++)
-        tri_go(fn, (void *)i);
 }
 
 TEST(threads_are_born_while_goroutines_hold_locks_of_libc)

@@ -7,8 +7,8 @@
  * (LIFE-4) or in arm (R-05); do not clear weak handles; queue a revived object's
  * cleanups in sweep_slot; free the record in Stop without unlinking it; leave
  * out tri_special_records_flush, or the publishing, in tri_special_p_retire (LIFE-5);
- * take no lock in drop_stopped, or do not sweep in tri_special_span_of (SPEC-1: hangs);
- * keep arg in a free record (LIFE-3, in checked builds).
+ * take no lock in drop_stopped (SPEC-1), or, in checked builds, keep arg in a free record
+ * (LIFE-3).
  */
 #include <errno.h>
 
