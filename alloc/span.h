@@ -15,7 +15,8 @@
  *
  *   SPAN-1  Publication: all fields, then page_kind, then state (release).
  *           Readers with an untrusted pointer load state (acquire) first;
- *           otherwise they read the fields of the span's former life.
+ *           otherwise they read the fields of the span's former life.  Argued,
+ *           no test: x86-64 keeps stores in order.
  *   SPAN-2  sweep_gen, specials_lock and specials survive the struct's reuse:
  *           never initialised after the first time (D-001, R-15); otherwise a
  *           stale sweeper or a late Stop acts on the new span.

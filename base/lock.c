@@ -74,6 +74,8 @@ check_rank(const struct tri_lock *lock)
 static TRI_NOINLINE void
 note_held(const struct tri_lock *lock)
 {
+    TRI_CHECK(tri_critical_depth() > 0, "LOCK-1: %s is held outside a section",
+              rank_rows[lock->rank].name);
     TRI_CHECK(held_count < HELD_MAX, "%u locks held at once", held_count);
     held_locks[held_count++] = lock;
 }
@@ -241,8 +243,20 @@ tri_lock_assert_held(const struct tri_lock *lock)
         tri_fatal("lock %s is not held here", rank_rows[lock->rank].name);
 }
 
+TRI_NOINLINE bool
+tri_lock_holds_rank(enum tri_lock_rank rank)
+{
+    for (uint32_t i = 0; TRI_CHECKED && i < held_count; i++) {
+        if (held_locks[i]->rank == rank)
+            return true;
+    }
+    return false;
+}
+
 TRI_NOINLINE void
 tri_lock_forbid(bool forbid)
 {
+    TRI_CHECK(!forbid || tri_critical_depth() > 0,
+              "TRACE-1: an event outside a section");
     forbidden = forbid;
 }

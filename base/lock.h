@@ -50,6 +50,8 @@ void tri_lock_above(struct tri_lock *lock, const struct tri_lock *below);
 void tri_unlock_above(struct tri_lock *lock, const struct tri_lock *below);
 /* Dies unless this thread holds it; checked builds only. */
 void tri_lock_assert_held(const struct tri_lock *lock);
+/* Does this thread hold a lock of this rank?  Checked builds only; else no. */
+bool tri_lock_holds_rank(enum tri_lock_rank rank);
 /* Until told otherwise, tri_lock dies on this thread, in checked builds.  For
  * what may come under any lock.  In one critical section; does not nest. */
 void tri_lock_forbid(bool forbid);

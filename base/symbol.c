@@ -4,9 +4,11 @@
  * address, with the few system calls that needs: `.symtab` if it is there, which
  * has static functions too, else `.dynsym`.
  *
- *   SYM-1  The file is the user's and may be anything by now, and something else a
- *          moment later: each piece is read by pread, and counts only if all of it
- *          was there.  Otherwise a dump dies of a file that is being installed.
+ *   SYM-1  The file is the user's and may be anything by now, and something
+ *          else a moment later: each piece is read by pread, and counts only if
+ *          all of it was there.  Otherwise a dump dies of a file that is being
+ *          installed.  (That all of it was there is argued: a file that is cut
+ *          between two reads of one piece names nothing either way, mostly.)
  *
  * Not otherwise: a mapping of the file, whose pages are gone (SIGBUS) when it is cut
  * short meanwhile; dladdr, which knows dynamic symbols alone, and takes the loader's

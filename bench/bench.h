@@ -15,11 +15,15 @@
  * only; bench/adapter.cpp is the one file that knows google-benchmark.
  *
  *   BENCH-1  What a pass computes is kept (tri_keepalive); otherwise the
- *            compiler may drop the work and time an empty loop.
+ *            compiler may drop the work and time an empty loop.  Argued, no
+ *            test: whether it would is the compiler's affair.
  *   BENCH-2  A case leaves nothing behind: no armed cleanup, no goroutine, no
- *            heap in a global; otherwise the next case pays for it.
- *   BENCH-3  Process CPU time and wall time are taken, never thread time: a
- *            goroutine may end on another thread than it began on.
+ *            heap in a global; otherwise the next case pays for it.  Argued, no
+ *            test: what it leaves is its own kind of thing.
+ *   BENCH-3  Process CPU time and wall time are taken, never thread time;
+ *            otherwise a goroutine that ends on another thread than it began on
+ *            has two halves of two clocks.  Argued, no test: one place reads
+ *            them (bench.c).
  *   BENCH-4  What a case assumes it checks (tri_bench_fail); otherwise it
  *            measures something else and nobody sees.
  */

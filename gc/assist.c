@@ -161,6 +161,8 @@ mark_a_while(void)
 void
 tri_assist_pay(void)
 {
+    TRI_DCHECK(tri_critical_depth() == 0,
+               "ALLOC-3: a debt is paid in a section");
     for (int rounds = 0; tri_gc_marking() && rounds < 64; rounds++) {
         tri_enter();
         struct tri_gc_p *p = tri_host_current_p();

@@ -9,9 +9,11 @@
  * costs no goroutine switch to account (docs/design/gc.md).
  *
  *   ASSIST-1  Waiters re-check credit and phase after they are counted as
- *             waiting (L-003); otherwise a wake-up is lost.
+ *             waiting (L-003); otherwise a wake-up is lost.  Argued, no test: a
+ *             wait ends by itself after 2 ms.
  *   ASSIST-2  The end of marking releases all waiters (L-005); otherwise they
- *             wait for credit that nobody earns any more.
+ *             wait for credit that nobody earns any more.  Argued, no test: the
+ *             same.
  */
 #ifndef TRI_GC_ASSIST_H
 #define TRI_GC_ASSIST_H

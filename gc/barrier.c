@@ -12,9 +12,10 @@
  *          a store that tested "off" lands after its target was scanned.
  *   BAR-2  Record before the store, both values: the deletion half keeps what a
  *          black stack may still hold; the insertion half, what a grey stack's
- *          only copy moves into a black object.
+ *          only copy moves into a black object; otherwise it is freed.
  *   BAR-3  A buffer is emptied before its P is counted as having no work (the
- *          ragged barrier and the pause of mark termination do it).
+ *          ragged barrier and the pause of mark termination do it); otherwise
+ *          marking ends with what it recorded white.
  *
  * Design and the two lost-object drawings: docs/design/barrier.md.
  */

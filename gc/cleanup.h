@@ -6,7 +6,8 @@
  *   QUEUE-1  A due record waits in its P's chain, then in the one queue, then
  *            is its runner's; each count rises before the one it came from
  *            falls.  Otherwise a drain sees nothing pending while one is
- *            between two places.
+ *            between two places.  Argued, no test: a drain would have to look
+ *            between two instructions.
  *   QUEUE-2  A runner says it sleeps, and a publisher that it put something in,
  *            under the same lock; otherwise a wake-up is lost (R-11).
  */

@@ -95,6 +95,7 @@ tri_cycle_drain(struct tri_gc_p *p, uint64_t budget)
     uint64_t done = 0;
     uint64_t start = p->work.scanned_bytes;
     while (done < budget && !tri_mark_should_yield()) {
+        TRI_DCHECK(tri_load(&active) != 0, "CYCLE-1: who marks is not counted");
         /* What the barrier recorded here is work too. */
         tri_barrier_flush(p);
         tri_mark_drain(p, budget - done);
@@ -336,6 +337,8 @@ static bool
 try_finish_once(void)
 {
     bool some = false;
+    TRI_DCHECK(tri_weak_is_blocked(), "CYCLE-4: weak pointers are given out "
+                                      "while marking is about to end");
     tri_host_each_p(flush_ragged, &some);
     if (some)
         return false;
@@ -403,6 +406,8 @@ finish_marking(void)
     for (int i = 0; i < tri_host_proc_count(); i++)
         TRI_CHECK(tri_host_proc(i)->work.count == 0,
                   "CYCLE-3: grey work at mark termination");
+    TRI_DCHECK(tri_worker_all_idle(), "WORKER-1: a worker was claimed and not "
+                                      "given back");
     if (tri_debug.gccheckmark)
         tri_verify_marks();
     settle_pacer();

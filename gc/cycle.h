@@ -11,10 +11,13 @@
  *  5 sweep               lazily, in debt, in the background
  *
  *   CYCLE-1  A draining thread counts as active from before it looks for work
- *            until it holds none; the last to leave tries to finish (WORK-2).
- *   CYCLE-2  Finishing: with nobody active and no work, every P's barrier buffer
- *            and private work is flushed by the ragged barrier; if anything came
- *            up, marking goes on (M-018).
+ *            until it holds none; the last to leave tries to finish (WORK-2);
+ *            otherwise the world is stopped for an end that has not come.
+ *   CYCLE-2  Finishing: with nobody active and no work, every P's barrier
+ *            buffer and private work is flushed by the ragged barrier; if
+ *            anything came up, marking goes on (M-018); otherwise CYCLE-3 finds
+ *            what is left, at the price of a pause.  Argued, no test: nothing
+ *            but time is lost.
  *   CYCLE-3  With the world stopped the buffers are looked at once more, since
  *            mutators ran after their flush; anything new restarts the world
  *            and marking (#27993); otherwise a white object is freed that a

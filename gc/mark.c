@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/option.h"
 #include "gc/percpu.h"
+#include "gc/phase.h"
 #include "gc/type.h"
 
 #define RING        32u
@@ -338,6 +339,8 @@ ring_size(void)
 uint64_t
 tri_mark_drain(struct tri_gc_p *p, uint64_t budget)
 {
+    TRI_DCHECK(tri_gc_phase() == TRI_GC_MARK, "MARK-1: marking in phase %d",
+               (int)tri_gc_phase());
     struct tri_work_p *work = &p->work;
     struct edge ring[RING];
     uint32_t head = 0;

@@ -9,11 +9,14 @@
  * the two cache misses of an object overlap with those of 31 others.
  *
  *   MARK-1  A mark bit is only ever set, by an atomic OR, between the start of
- *           marking and the end of mark termination.
+ *           marking and the end of mark termination; otherwise one that a
+ *           sweeper or an allocation goes by is another's.
  *   MARK-2  An object is scanned after its mark bit was set by the scanner, and
- *           by nobody else; an object allocated while marking is black.
+ *           by nobody else; an object allocated while marking is black;
+ *           otherwise a ring of objects is scanned for ever.
  *   MARK-3  A word from a stack, a register or conservative memory is followed
- *           only if it hits an allocated slot of a span in use.
+ *           only if it hits an allocated slot of a span in use; otherwise a
+ *           stale word marks a free slot, and the sweep dies of it.
  */
 #ifndef TRI_GC_MARK_H
 #define TRI_GC_MARK_H

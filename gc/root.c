@@ -186,7 +186,9 @@ do_one_other(struct tri_work_p *work)
     do {
         if (job >= other_count())
             return false;
-    } while (!tri_cas(&jobs.next_other, &job, job + 1)); /* JOBS-2 */
+    } while (!tri_cas(&jobs.next_other, &job, job + 1));
+    TRI_DCHECK(tri_load(&jobs.next_other) <= other_count(),
+               "JOBS-2: a job was claimed that there is not");
     do_other(job, work);
     return true;
 }

@@ -80,6 +80,7 @@ void tri_specials_root_job(size_t job,
 /* Mark termination is being attempted: weak -> strong must wait (C-210). */
 void tri_weak_block(void);
 void tri_weak_unblock(void);
+bool tri_weak_is_blocked(void);
 
 /* Background sweeper, first thing after mark termination: pages that carry
  * specials, so that cleanups are queued in time proportional to their number.

@@ -48,6 +48,10 @@ tri_special_link_locked(struct tri_span *span, struct tri_special *record,
                         uint64_t id)
 {
     tri_lock_assert_held(&span->specials_lock);
+    /* Relaxed: it is swept, in this section. */
+    uint32_t behind = tri_sweep_gen() - tri_load_relaxed(&span->sweep_gen);
+    TRI_DCHECK(behind == 0 || behind == UINT32_C(0) - 3,
+               "SPEC-1: a special is added to a span that is not swept");
     struct tri_index *index = index_of(span);
     if (index == NULL) {
         index = tri_index_new(span, span->slot_count);

@@ -149,6 +149,11 @@ tri_special_alloc(struct tri_special_p *p, enum tri_special_class class)
             return NULL;
     }
     struct tri_special *record = tri_special_at(magazine->head);
+    /* Relaxed: nobody else writes a free one. */
+    TRI_DCHECK(tri_load_relaxed(&record->word) == 0
+                   && tri_load_relaxed(&record->object) == 0
+                   && tri_load_relaxed(&record->arg[0]) == 0,
+               "LIFE-3: a free record keeps something of its last life");
     magazine->head = record->next;
     magazine->count--;
     return record;

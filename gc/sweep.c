@@ -117,6 +117,8 @@ void
 tri_sweep_relist(struct tri_span *span)
 {
     uint32_t sg = tri_sweep_gen();
+    TRI_DCHECK(tri_load_relaxed(&span->sweep_gen) == sg, /* our own store */
+               "SWEEP-3: a span is listed before it counts as swept");
     if (span->used_count == span->slot_count)
         tri_span_set_push(tri_central_full_swept(span->kind, sg), span);
     else

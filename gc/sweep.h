@@ -16,14 +16,17 @@
  *            cycle's bits.
  *   SWEEP-2  Sweepers hold a token; the token word's top bit, "drained", is set
  *            once no span is left to hand out, and then no new token is given;
- *            so "drained, no tokens" means swept, and stays so (S-002).
+ *            so "drained, no tokens" means swept, and stays so (S-002);
+ *            otherwise the next cycle begins beside a sweeper.
  *   SWEEP-3  sweep_gen = sg is stored (release) after the last change to the
- *            span, and before the span is freed or listed.
+ *            span, and before the span is freed or listed; otherwise its next
+ *            owner takes it for unswept.
  *   SWEEP-4  A span found in an unswept set that is not sg-2 was swept directly
  *            (ensure_swept, a specials-first visit); its finder drops it, since
- *            its sweeper lists it.
- *   SWEEP-5  All sweeping of a cycle is over before the next starts marking;
- *            so sweeping, which frees spans, never meets a marker (SPAN-3).
+ *            its sweeper lists it; otherwise it is listed twice (SET-1).
+ *   SWEEP-5  All sweeping of a cycle is over before the next starts marking; so
+ *            sweeping, which frees spans, never meets a marker (SPAN-3);
+ *            otherwise one marks in a span that is freed.
  *   SWEEP-6  Who waits in ensure_swept is outside critical sections while he
  *            waits; otherwise the flush he waits for may be waiting for him
  *            (R-23).

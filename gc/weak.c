@@ -46,6 +46,12 @@ tri_weak_unblock(void)
     tri_futex_wake(&blocked, INT32_MAX);
 }
 
+bool
+tri_weak_is_blocked(void)
+{
+    return tri_load(&blocked) != 0;
+}
+
 /* Enters a critical section in which gets are not blocked. */
 static void
 enter_unblocked(void)

@@ -12,7 +12,8 @@
  *           list, or the hands of a worker that counts as active; otherwise
  *           mark termination misses it.
  *   WORK-2  A worker is counted active from before it looks for work until its
- *           ring is empty and its P's stack is not its business any more.
+ *           ring is empty and its P's stack is not its business any more;
+ *           otherwise the end of marking is tried beside it.
  */
 #ifndef TRI_GC_WORK_H
 #define TRI_GC_WORK_H

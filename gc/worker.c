@@ -15,7 +15,8 @@
  *   WORKER-1  A claim (a mode other than NONE) is followed by exactly one run;
  *             otherwise a dedicated slot is lost until the cycle ends.
  *   WORKER-2  With neither dedicated nor fractional workers there is always
- *             room for an idle one (P-008, #44163).
+ *             room for an idle one (P-008, #44163); otherwise nobody marks
+ *             where all Ps are idle.
  */
 #include "gc/worker.h"
 #include "base/check.h"
@@ -43,6 +44,12 @@ claim(TRI_ATOMIC(int32_t) *running, int32_t limit)
         if (tri_cas(running, &now, now + 1))
             return true;
     return false;
+}
+
+bool
+tri_worker_all_idle(void)
+{
+    return tri_load(&dedicated_running) == 0 && tri_load(&idle_running) == 0;
 }
 
 /* Has this P given less than its share of the cycle so far? */

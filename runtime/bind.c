@@ -11,7 +11,7 @@
  * What such a thread starts (a pthread, a process) inherits its one CPU.
  *
  *   BIND-1  Only threads that the runtime made are moved: an attached thread's
- *           place is the program's.
+ *           place is the program's; otherwise it is found where nobody put it.
  *   BIND-2  Places are made anew when the CPUs change that the process may use, and
  *           who was bound before looks again; otherwise new Ps share the old CPUs.
  *

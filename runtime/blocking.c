@@ -151,7 +151,8 @@ tri_wait_in_place(TRI_ATOMIC(uint32_t) *word, uint32_t expected,
     struct tri_m *m = tri_local_m();
     if (TRI_UNLIKELY(m == NULL))
         tri_check_caller("waiting");
-    TRI_CHECK(tri_critical_depth() == 0, "waiting inside a critical section");
+    TRI_CHECK(tri_critical_depth() == 0,
+              "CRIT-2: waiting inside a critical section");
     tri_enter();
     struct tri_p *p = tri_p_uninstall(m);
     if (p != NULL)

@@ -10,8 +10,9 @@
  * of a stack that was stopped in place, hides its caller.)  An unwinder by DWARF tables would see
  * more, and needs the loader's locks or a copy of its tables.
  *
- *   DUMP-1  Only with the world stopped, or dying: everything is read by copies, so
- *           that a wrong frame pointer ends a list and nothing else.
+ *   DUMP-1  Only with the world stopped, or dying: everything is read by
+ *           copies; otherwise a wrong frame pointer, which is to end a list and
+ *           nothing else, ends the program.
  *   DUMP-2  The signal's handler sets a flag and wakes sysmon, no more; otherwise
  *           it stops the world from a thread that holds what the stopper needs.
  *   DUMP-3  Nothing is written with the world stopped; otherwise a pipe that a

@@ -14,6 +14,7 @@
  *             sysmon's from then on; otherwise it compares with nothing, and moves
  *             threads that stand where they should.
  */
+#include "base/check.h"
 #include "base/option.h"
 #include "runtime/bind.h"
 #include "runtime/sched.h"
@@ -84,6 +85,8 @@ tri_follow_look(int64_t now_ns)
     }
     if (tri_load(&follow.on) == 0)
         return;
+    TRI_DCHECK(follow.seen.cpus != 0, "FOLLOW-2: there is nothing to compare "
+                                      "the machine with");
     if (now.cpus == follow.seen.cpus
         && now.quota_cpus == follow.seen.quota_cpus)
         return;

@@ -9,7 +9,9 @@
  *           waits for a lock whose holder it has stopped.
  *   ROOT-4  The runtime's own data holds no roots: a static of the library that
  *           must keep an object alive registers itself; otherwise the object is
- *           freed where the runtime is a shared library.
+ *           freed where the runtime is a shared library.  Argued, no test: none
+ *           of it does, so what is to be scanned is nothing
+ *           (tri_host_scan_runtime).
  *   ROOT-5  They are listed after the barrier is on, and marking does not end
  *           before (JOBS-1 in gc/root.h).  What is loaded after that gets its
  *           heap pointers through the barrier, which shades them; otherwise a

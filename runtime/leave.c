@@ -9,10 +9,11 @@
  *            for ever.
  *   LEAVE-2  Unwinders do not get there over a frame without tables, and some C
  *            libraries end threads without one: so the thread's own end, by the
- *            destructor of a key, says the same (thread.c).
+ *            destructor of a key, says the same (thread.c).  Otherwise as LEAVE-1.
  *   LEAVE-3  An exception goes on, to the end of the stack, as it would in a thread:
  *            C++ calls std::terminate then, which knows what it was.  We say before
- *            which goroutine that is.
+ *            which goroutine that is; otherwise nobody learns it, as the core has a
+ *            goroutine's stack and not its origin.
  *
  * Not otherwise: to take it for tri_exit.  glibc has marked the thread as one that
  * ends, and cancels it no more, but the next goroutines would run on it; who waits

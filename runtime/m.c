@@ -106,6 +106,10 @@ tri_m_new(void)
 void
 tri_m_unborn(struct tri_m *m)
 {
+    uint32_t state = tri_load(&m->state);
+    TRI_DCHECK(state == TRI_M_BLOCKED || state == TRI_M_BSTOP,
+               "M-4: thread %d ends in state %u", tri_load_relaxed(&m->tid),
+               state); /* a message */
     tri_store(&m->in_use, 0);
     tri_lock(&tri_sched.lock);
     m->link = all.unused;
@@ -185,10 +189,28 @@ restore_signals(void)
     pthread_sigmask(SIG_SETMASK, &set, NULL);
 }
 
+/* Just born: no stop may be in doubt about m, nor a signal find it unready. */
+static void
+check_newborn(struct tri_m *m)
+{
+    uint32_t state = tri_load(&m->state);
+    sigset_t set;
+    if (!TRI_CHECKED)
+        return;
+    TRI_DCHECK(tri_m_at((uint32_t)m->index) == m
+                   && (state == TRI_M_BLOCKED || state == TRI_M_BSTOP),
+               "BORN-2: a thread is born as one that runs, or as none");
+    pthread_sigmask(SIG_BLOCK, NULL, &set);
+    TRI_DCHECK(sigismember(&set, SIGURG) == 1
+                   && sigismember(&set, SIGUSR1) == 1,
+               "SIG-3: a thread is born with signals let in");
+}
+
 static void *
 scheduler_thread(void *arg)
 {
     struct tri_m *m = arg;
+    check_newborn(m);
     pthread_setname_np(pthread_self(), "tri-sched");
     prctl(PR_SET_TIMERSLACK, 1000ul, 0ul, 0ul, 0ul); /* it wakes who sleeps */
     tri_trace_thread_start();
@@ -206,6 +228,7 @@ static void *
 sysmon_thread(void *arg)
 {
     struct tri_m *m = arg;
+    check_newborn(m);
     pthread_setname_np(pthread_self(), "tri-sysmon");
     tri_trace_thread_start();
     adopt_own(m);
@@ -221,6 +244,8 @@ sysmon_thread(void *arg)
 static int
 create(void *(*fn)(void *), struct tri_m *m)
 {
+    TRI_DCHECK(tri_local_m() == NULL,
+               "BORN-1: a thread that can be stopped creates another");
     pthread_t thread;
     pthread_attr_t attributes;
     int error = pthread_attr_init(&attributes);

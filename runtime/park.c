@@ -54,6 +54,8 @@ void
 tri_ready(struct tri_g *g)
 {
     TRI_DCHECK(tri_critical_depth() > 0, "ready outside a critical section");
+    TRI_DCHECK(!tri_lock_holds_rank(TRI_RANK_CHAN),
+               "CHAN-5: made ready under a channel's lock");
     tri_g_make_runnable(g);
     tri_trace_goroutine_ready(g->id, tri_host_proc_number(), tri_host_goid());
     if (g->bound != NULL)

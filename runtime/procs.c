@@ -40,6 +40,14 @@ take_from_holder_locked(struct tri_p *p)
     }
 }
 
+static bool
+holds_nothing(struct tri_p *p)
+{
+    return tri_load(&p->m) == NULL && tri_load(&p->runnext) == NULL
+        && tri_runq_empty(&p->runq) && p->free_gs == NULL
+        && tri_load(&p->timers.next_ns) == INT64_MAX;
+}
+
 static void
 retire_locked(struct tri_p *p)
 {
@@ -63,6 +71,8 @@ retire_locked(struct tri_p *p)
         tri_sched_put_global_locked(g);
     tri_g_flush_free(p);
     tri_gc_p_retire(p->gc);
+    TRI_DCHECK(holds_nothing(p),
+               "PROC-2: P %d ends with something in its hands", p->index);
 }
 
 /* The caller's own P ends: it gets an idle one, or P 0 from its holder. */

@@ -27,8 +27,10 @@
  * touches its first goroutine under the lock, and the others, whose lines are another
  * CPU's, when he has left.
  *
- *   QUEUE-1  Who was taken from here counts in queue_count until he stands in a local
- *            queue; otherwise a P goes idle between the two, and nobody wakes it.
+ *   GLOBAL-1  Who was taken from here counts in queue_count until he stands in a
+ *             local queue; otherwise a P goes idle between the two, and nobody wakes
+ *             it.  Argued, no test: it takes a microsecond, in which the other looks
+ *             at both.
  */
 static void
 append_locked(struct tri_g *first, uint32_t count)
@@ -100,7 +102,7 @@ take_chains_locked(uint32_t share)
     return chains;
 }
 
-/* The first one is to run; the others into p's queue.  QUEUE-1. */
+/* The first one is to run; the others into p's queue.  GLOBAL-1. */
 static void
 settle_chains(struct tri_p *p, struct tri_g *chains)
 {

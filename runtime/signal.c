@@ -6,25 +6,28 @@
  *   SIG-1  The handler runs with all signals blocked, on the alternate stack;
  *          otherwise a handler of the program runs in a stopped world, or the
  *          frame (3 KiB with AVX-512) overflows a small goroutine stack.
- *   SIG-2  It is installed by the raw system call with our own restorer: the
- *          sanitizers' wrappers would delay it to the next libc call.
+ *   SIG-2  It is installed by the raw system call with our own restorer;
+ *          otherwise the sanitizers' wrappers put it off until the next libc
+ *          call.
  *   SIG-3  Threads are born with all signals blocked and unblock them once
- *          their tri_local and alternate stack are in place.
- *   SIG-4  Vector registers are roots: memcpy in flight holds pointers there
- *          and nowhere else.
+ *          their tri_local and alternate stack are in place; otherwise one
+ *          comes to a thread that has neither.
+ *   SIG-4  Vector registers are roots: otherwise what a memcpy in flight holds
+ *          there, and nowhere else, is freed.
  *   SIG-5  No thread is stopped inside ThreadSanitizer's own code, whose locks
  *          the stopper needs for each of his atomics: the handler goes away and
  *          the stopper asks again.  Otherwise he waits for a lock whose holder
  *          waits for him.  Nor in what it calls with a lock held: the clock, which
  *          its allocator reads; and fork, over which it holds them all.
- *   SIG-6  The verifier (gccheckmark) gets the registers that calls preserve, and
- *          no others: in those a call into the runtime leaves what it worked on,
- *          such as a span's first address, which is an object's address too and
- *          no reference.
- *   SIG-7  TSan is told of the stop and of the start.  Otherwise what the thread
- *          did since its last section is unordered with who frees the objects
- *          that it looked at.  To see it fail: let the handler sleep for 20 ms
- *          once it has answered, without these two; cleanup_pool under tsan.
+ *   SIG-6  The verifier (gccheckmark) gets the registers that calls preserve,
+ *          and no others; otherwise it takes for a lost object what a call into
+ *          the runtime worked on and leaves there, such as a span's first
+ *          address, which is an object's address too and no reference.
+ *   SIG-7  TSan is told of the stop and of the start.  Otherwise what the
+ *          thread did since its last section is unordered with who frees the
+ *          objects that it looked at.  To see it fail: let the handler sleep
+ *          for 20 ms once it has answered, without these two; cleanup_pool
+ *          under tsan.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -297,6 +300,10 @@ tri_signal_thread_start(struct tri_m *m)
 void
 tri_signal_thread_end(struct tri_m *m)
 {
+    TRI_DCHECK(tri_local_m() == NULL,
+               "ATT-3: thread %d gives its signal stack up while signals are "
+               "for it",
+               tri_load_relaxed(&m->tid)); /* a message */
     if (m->alt_own == NULL)
         return;
     sigset_t all, before;

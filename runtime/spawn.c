@@ -344,6 +344,8 @@ tri_spawn_bound(struct tri_m *m)
 {
     struct tri_g *g = m->bound != NULL ? m->bound : tri_g_new();
     TRI_CHECK(g != NULL, "no memory for a thread's goroutine");
+    TRI_DCHECK(tri_critical_depth() > 0 && tri_load_relaxed(&m->p) != NULL,
+               "ATT-2: a thread's goroutine is born without a P");
     TRI_DCHECK(tri_load(&g->state) == TRI_G_DEAD,
                "G-3: goroutine %llu is born once more while it lives",
                (unsigned long long)g->id);

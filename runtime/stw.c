@@ -14,6 +14,7 @@
  *          world costs a search for a P for each of them.
  *   STW-5  Who waits for another thread sleeps, and does not yield; otherwise the
  *          system takes his CPU for a whole slice (4 ms), when another can use it.
+ *          Argued, no test: it shows in the longest pauses alone (pause/1GiB_10k).
  */
 #include "base/check.h"
 #include "base/os.h"
@@ -95,10 +96,22 @@ ask_all(struct tri_m *self)
     }
 }
 
+/* Is there no thread that this stop has not asked? */
+static bool
+all_asked(struct tri_m *self, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (tri_m_at(i) != self && tri_m_at(i)->world_holds == 0)
+            return false;
+    return true;
+}
+
 /* Under TSan a thread may have to be asked more than once (SIG-5). */
 static void
-await_answers(void)
+await_answers(struct tri_m *self, uint32_t counted)
 {
+    TRI_DCHECK(all_asked(self, counted),
+               "STW-3: waiting for threads before all are asked");
     const int64_t look_ns = TRI_TSAN ? INT64_C(200000) : TRI_STRAGGLER_NS;
     while (!tri_stop_wait_all(&world.wait, look_ns)) {
         for (uint32_t i = 0; i < tri_m_count(); i++)
@@ -118,7 +131,7 @@ stop_all(struct tri_m *self)
         tri_store(&world.wait.remaining, 1);
         ask_all(self);
         tri_sub(&world.wait.remaining, 1);
-        await_answers();
+        await_answers(self, counted);
         /* Who was not stopped yet may have made another. */
     } while (tri_m_count() != counted);
     for (uint32_t i = 0; i < counted; i++)
@@ -156,6 +169,8 @@ tri_host_start_world(void)
 {
     struct tri_m *self = tri_local_m();
     TRI_CHECK(tri_world_stopped(), "starting a world that is not stopped");
+    TRI_DCHECK(all_asked(self, tri_m_count()),
+               "BORN-4, STW-2: a thread came that this stop does not hold");
     int64_t total = tri_os_now_ns() - world.begin_ns;
     tri_histogram_add(&pauses()->total, total);
     tri_store(&world.stopped, 0);

@@ -209,6 +209,12 @@ tri_m_block(struct tri_m *m)
 void
 tri_m_unblock(struct tri_m *m, bool want_p)
 {
+    /* Relaxed: our own. */
+    TRI_DCHECK(tri_load_relaxed(&m->tid) != 0,
+               "M-5: a thread runs that no signal can be sent to");
+    TRI_DCHECK(tri_critical_depth() > 0,
+               "SCHED-4: thread %d comes back outside of a section",
+               tri_load_relaxed(&m->tid)); /* a message */
     tri_san_release(m);
     come_back(m, want_p);
     tri_san_acquire(m);

@@ -11,8 +11,7 @@
  *          otherwise it works in a stopped world.
  *   ATT-2  Its goroutine is born when it has a P, in the same section: until
  *          then its stack is no root, and after that all it finds comes to it
- *          through barriers; otherwise it holds what no scan looks for.  (No test
- *          fails without it, since who attaches holds nothing yet.)
+ *          through barriers; otherwise it holds what no scan looks for.
  *   ATT-3  On the way out: P given away, goroutine dead, BLOCKED, then the
  *          thread-local m is NULL, and only then the signal stack goes;
  *          otherwise a stop waits for it for ever, or its signal finds no stack.

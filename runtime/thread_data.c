@@ -13,8 +13,10 @@
  *            __tls_get_addr is; otherwise it comes to be at the thread's own first
  *            use, and nobody tells.
  *   TDATA-4  With none of the loader's locks held, and the library held by a
- *            reference; otherwise the two locks of a dlclose and ours are taken in
- *            two orders, or the loader looks for a block of a library that is gone.
+ *            reference; otherwise the two locks of a dlclose and ours are taken
+ *            in two orders, or the loader looks for a block of a library that
+ *            is gone.  Argued, no test: both need another thread at one
+ *            instruction of the loader's.
  *
  * A library loaded after the thread attached is not among them (tricolor.h).
  */

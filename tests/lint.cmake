@@ -2,7 +2,7 @@
 # The tree's own rules, and the proof that each check can fail.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
-foreach(check IN ITEMS layers words index format go-map)
+foreach(check IN ITEMS layers words index format go-map rules)
     string(REPLACE "-" "_" name ${check})
     tri_add_test(lint_${name} LABELS lint
                  COMMAND "${PROJECT_SOURCE_DIR}/tools/check-${check}")
@@ -11,7 +11,8 @@ endforeach()
 tri_add_test(lint_tables LABELS lint
              COMMAND "${PROJECT_SOURCE_DIR}/tools/gen-tables" --check)
 
-foreach(check IN ITEMS layers words index format go-map symbols tables)
+foreach(check IN ITEMS layers words index format go-map rules symbols
+                       tables)
     string(REPLACE "-" "_" name ${check})
     tri_add_test(lint_${name}_can_fail LABELS lint
                  COMMAND Python3::Interpreter

@@ -36,7 +36,8 @@ endfunction()
 
 tri_model(lfstack FAULTS MODEL_WEAK_RELEASE MODEL_WEAK_ACQUIRE MODEL_NO_COUNT)
 tri_model(lock FAULTS MODEL_WEAK_RELEASE MODEL_WEAK_ACQUIRE MODEL_NO_WAKE)
-tri_model(runq FAULTS MODEL_WEAK_RELEASE MODEL_WEAK_ACQUIRE MODEL_NO_CLAIM)
+tri_model(runq FAULTS MODEL_WEAK_RELEASE MODEL_WEAK_ACQUIRE MODEL_NO_CLAIM
+                      MODEL_WEAK_SEEN)
 
 # tri_spin(NAME MODEL MODE [DEFINE...]): model/run-spin says what these are.
 function(tri_spin name)

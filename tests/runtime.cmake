@@ -23,8 +23,10 @@ foreach(test IN ITEMS rt_locks rt_select rt_select_storm rt_timer)
             ENVIRONMENT TRI_DEBUG=clobberfree=1,schedfuzz=17)
     endif()
 endforeach()
-tri_test(rt_scan LAYERS runtime SOURCES unit/rt_scan.c
-         LABELS unit sanitize smoke TIMEOUT 120 PROCESSORS 2)
+foreach(test IN ITEMS rt_scan rt_scan_states rt_scan_elsewhere)
+    tri_test(${test} LAYERS runtime SOURCES unit/${test}.c support/scan.c
+             LABELS unit sanitize smoke TIMEOUT 120 PROCESSORS 2)
+endforeach()
 tri_test(rt_stacks LAYERS runtime SOURCES unit/rt_stacks.c
          LABELS unit sanitize release TIMEOUT 120 PROCESSORS 2)
 tri_test(rt_world LAYERS runtime SOURCES stress/rt_world.c
@@ -100,6 +102,10 @@ tri_test(rt_spawn SOURCES stress/rt_spawn.c support/collect.c
 # Two libraries that rt_roots loads and unloads under the collector.
 tri_test(rt_roots LAYERS runtime
          SOURCES stress/rt_roots.c support/marking.c
+         LABELS stress sanitize release TIMEOUT 180 PROCESSORS 2
+         ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
+tri_test(rt_root_ranges LAYERS runtime
+         SOURCES stress/rt_root_ranges.c support/marking.c
          LABELS stress sanitize release TIMEOUT 180 PROCESSORS 2
          ENVIRONMENT TRI_DEBUG=gccheckmark=1,clobberfree=1)
 if(TARGET rt_roots)
@@ -191,7 +197,7 @@ endif()
 # rt_broken_X: a test of the runtime over one that has a fault (TRI_BREAK_X in
 # FILE), in which it must fail as HOW and PATTERN say (support/expect-failure).
 function(tri_broken_runtime what)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "FILE;SOURCE;HOW;PATTERN" "TESTS")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "FILE;HOW;PATTERN" "SOURCE;TESTS")
     string(TOUPPER "${what}" upper)
     set(objects "")
     foreach(layer IN ITEMS base trace alloc gc)
@@ -224,7 +230,8 @@ if(TARGET tri_runtime AND NOT TRI_SANITIZE)
     tri_broken_runtime(alternate FILE runtime/signal.c
         SOURCE stress/rt_suspend.c HOW stuck PATTERN "^"
         TESTS a_goroutine_at_the_end_of_its_stack_is_stopped)
-    tri_broken_runtime(vectors FILE runtime/signal.c SOURCE unit/rt_scan.c
+    tri_broken_runtime(vectors FILE runtime/signal.c
+        SOURCE unit/rt_scan.c support/scan.c
         HOW abort PATTERN "value (9|1[0-2]) was not found"
         TESTS a_running_goroutine_shows_its_wide_registers)
     tri_broken_runtime(restart FILE runtime/signal.c SOURCE stress/rt_suspend.c

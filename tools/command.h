@@ -4,9 +4,12 @@
  * the way wrong usage is reported, options.
  *
  *   CLI-1  Wrong usage is status 2 and exactly one line on standard error: what
- *          was wrong, and the nearest valid name where a name was wrong.
- *   CLI-2  Results go to standard output; everything else to standard error.
- *   CLI-3  A command checks all of its arguments before it does anything.
+ *          was wrong, and the nearest valid name where a name was wrong;
+ *          otherwise who calls it in a script cannot tell.
+ *   CLI-2  Results go to standard output; everything else to standard error;
+ *          otherwise they cannot be piped.
+ *   CLI-3  A command checks all of its arguments before it does anything;
+ *          otherwise a mistake costs a run.
  */
 #ifndef TRICOLOR_TOOLS_COMMAND_H
 #define TRICOLOR_TOOLS_COMMAND_H

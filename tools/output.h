@@ -6,7 +6,8 @@
  *          whichever command printed it: otherwise a full disk passes for a short
  *          result.
  *   OUT-2  A file is whole or not there: it is written as a draft beside its
- *          place, which then takes its name.
+ *          place, which then takes its name; otherwise half of one passes for a
+ *          result.
  */
 #ifndef TRICOLOR_TOOLS_OUTPUT_H
 #define TRICOLOR_TOOLS_OUTPUT_H

@@ -12,10 +12,11 @@
  * and the data is one JSON text in a script element.
  *
  *   REPORT-1  Data reaches the page only as JSON with every '<' escaped, and
- *             the script only as text nodes and attributes it computed; else a
- *             file name could be code.
+ *             the script only as text nodes and attributes it computed;
+ *             otherwise a file name could be code.
  *   REPORT-2  What is missing or damaged is said in a sentence where it would
- *             have been drawn; the rest of the page is drawn all the same.
+ *             have been drawn; the rest of the page is drawn all the same;
+ *             otherwise one lost file costs the whole page.
  */
 #ifndef TRICOLOR_TOOLS_REPORT_H
 #define TRICOLOR_TOOLS_REPORT_H

@@ -9,7 +9,8 @@
  * happens-before: if one event happened before another, it has the lower index.
  *
  *   REC-1  tri_record_start only while no thread is inside an event; otherwise
- *          a late writer fills a slot of the new recording.
+ *          a late writer fills a slot of the new recording.  Argued, no test:
+ *          its users are tests, which start it before their threads.
  */
 #ifndef TRI_TRACE_RECORD_H
 #define TRI_TRACE_RECORD_H

@@ -34,6 +34,29 @@ backend_wants(const struct tri_trace_backend *sink, enum tri_trace_event event)
     return sink != NULL && tri_load_relaxed(sink->states[event]) != 0;
 }
 
+#if TRI_CHECKED
+static __thread bool thread_started;
+#endif
+
+/* Not inlined: thread-local (TLS-1).  Threads that the runtime does not know trace
+ * in tests alone. */
+static TRI_NOINLINE void
+note_thread(void)
+{
+#if TRI_CHECKED
+    thread_started = true;
+#endif
+}
+
+static TRI_NOINLINE void
+check_thread(void)
+{
+#if TRI_CHECKED
+    TRI_CHECK(thread_started || tri_local_m() == NULL,
+              "TRACE-4: an event on a thread that did not say it was born");
+#endif
+}
+
 /* The arguments as the recorder keeps them; i32 is sign-extended. */
 #define WIDE_1(t1, f1)      (uint64_t)(f1)
 #define WIDE_2(t1, f1, ...) (uint64_t)(f1), WIDE_1(__VA_ARGS__)
@@ -46,8 +69,10 @@ backend_wants(const struct tri_trace_backend *sink, enum tri_trace_event event)
     TRI_NOINLINE void tri_trace_emit_##name(TRI_TRACE_PARAMS_##n(__VA_ARGS__)) \
     {                                                                          \
         tri_enter();                                                           \
-        if (TRI_CHECKED)                                                       \
+        if (TRI_CHECKED) {                                                     \
+            check_thread();                                                    \
             tri_lock_forbid(true); /* TRACE-2 */                               \
+        }                                                                      \
         if (tri_load_acquire(&tri_recording) != 0) {                           \
             const uint64_t fields[TRI_TRACE_FIELD_MAX] = { WIDE_##n(           \
                 __VA_ARGS__) };                                                \
@@ -99,6 +124,7 @@ tri_trace_init(void)
 void
 tri_trace_thread_start(void)
 {
+    note_thread();
     /* Acquire pairs with the release in tri_trace_init. */
     const struct tri_trace_backend *sink = tri_load_acquire(&backend);
     if (sink != NULL)

@@ -23,7 +23,9 @@
  *            stops and the lock's waiters, but only for the consumer, a process
  *            that needs none of them: slow, never stuck.  Locks that allocation
  *            takes are left first all the same.
- *   TRACE-3  8 KiB of stack headroom; otherwise a probe runs into the guard page.
+ *   TRACE-3  8 KiB of stack headroom; otherwise a probe runs into the guard
+ *            page.  Argued, no test: it is measured (docs/design/trace.md), and
+ *            overflows hit the guard.
  *   TRACE-4  A thread calls tri_trace_thread_start before its first event;
  *            otherwise the tracer allocates its thread-local state then, and
  *            malloc's lock may be held by a thread that is stopped in place.

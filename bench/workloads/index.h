@@ -13,15 +13,18 @@
  * Every object below lives in the managed heap.  Rules:
  *
  *   INDEX-1  A heap pointer never rests in malloc'ed memory (so no qsort over
- *            arrays of words); the collector would not see it.
+ *            arrays of words); otherwise the collector does not see it.
+ *            Argued, no test: there is no place that does.
  *   INDEX-2  An open file is kept alive until the last use of its descriptor
  *            (tri_keepalive); otherwise its cleanup closes the descriptor, and
- *            another file may get the number, while it is being read.
+ *            another file may get the number, while it is being read.  Argued,
+ *            no test: the compiler keeps the file by itself mostly.
  *   INDEX-3  A descriptor is closed by whoever cancelled the cleanup, or by
  *            the cleanup; never by both, never by neither.
  *   INDEX-4  errno is read only in functions that are not inlined and do not
- *            switch; otherwise the compiler may have kept the address of another
- *            thread's errno over a switch.
+ *            switch; otherwise the compiler may have kept the address of
+ *            another thread's errno over a switch.  Argued, no test: as TLS-1,
+ *            of which it is a case.
  */
 #ifndef TRI_BENCH_INDEX_H
 #define TRI_BENCH_INDEX_H

@@ -300,7 +300,7 @@ index_read(struct index_open *open)
     return length;
 }
 
-/* A fixed mixing of seed and number, the same in every run (WORK-2). */
+/* A fixed mixing of seed and number, the same in every run (LOAD-2). */
 static uint64_t
 mix(uint64_t seed, uint32_t number)
 {

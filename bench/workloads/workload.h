@@ -7,12 +7,14 @@
  * can be refused before anything starts; it runs on the main goroutine; and it
  * hands its result to a sink, so that it knows nothing of JSON.
  *
- *   WORK-1  A workload checks itself: it ends with at least one invariant,
+ *   LOAD-1  A workload checks itself: it ends with at least one invariant,
  *           otherwise a run that computed nonsense counts as a good one.
- *   WORK-2  Every random choice derives from run->seed; otherwise a failure
- *           cannot be run again.
- *   WORK-3  Progress fields are written by plain assignment to their _Atomic
- *           type and read by a thread the runtime does not know.
+ *   LOAD-2  Every random choice derives from run->seed; otherwise a failure
+ *           cannot be run again.  Argued, no test: a choice made otherwise is
+ *           seen by reading.
+ *   LOAD-3  Progress fields are written by plain assignment to their _Atomic
+ *           type and read by a thread the runtime does not know; otherwise what
+ *           it shows is half a number.  Argued, no test: the type sees to it.
  */
 #ifndef TRI_BENCH_WORKLOAD_H
 #define TRI_BENCH_WORKLOAD_H

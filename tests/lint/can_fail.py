@@ -18,6 +18,17 @@ GO_TESTS = "".join(f"| X{n} | Tests. | `f` | `gc/a.c` |\n"
                    for n in (997, 998, 999))
 GO_CITED = LICENCE + "/* S-9" "99; X9" "97 ... X9" "99; SWEEP-3, P-1, C17 */\n"
 
+# For rules: one rule told and asserted, one told and tested, one argued; what stands
+# in for their numbers is not theirs.
+RULE = (LICENCE + "/*\n * gc/a.c: rules.\n *\n"
+        " *   ONE-" "1  It is so, otherwise it is not.\n"
+        " *   ONE-" "2  It is also so; it would fail\n"
+        " *          otherwise.\n"
+        " *   ONE-" "3  And so.  Otherwise, what?  Argued, no test: it is\n"
+        " *          clear.\n */\n"
+        "void f(void) { TRI_CHECK(x, \"ONE-" "1: it is not\"); }\n")
+TESTED = LICENCE + "/* tests/t.c: breaks ONE-" "2. */\n"
+
 # check: (good tree, [(bad tree, words of the complaint)]); a tree is
 # {path: text}.
 TREES = {
@@ -32,6 +43,7 @@ TREES = {
           "public headers"),
          ({"gc/a.c": '#include "gc.h"\n'}, "from the root"),
          ({"gc/a.c": "#include <gc/gc.h>\n"}, "use quotes")]),
+    # BASE-1, HOST-2: no malloc and no stdio.
     "words": (
         {"gc/a.c": LICENCE + "/* never malloc() here */\n"
                              'const char *s = "atomic_load(";\n'
@@ -133,6 +145,34 @@ def try_trees(check):
             expect(f"{check} {number}", run(check, folder), words)
 
 
+def try_rules():
+    page = "docs/reference/rules.md"
+    tree = {"gc/a.c": RULE, "tests/t.c": TESTED, page: ""}
+    cases = [("nothing", {}, None),
+             ("no test", {"tests/t.c": LICENCE}, "2 is named by no assertion"),
+             ("no assertion", {"gc/a.c": RULE.replace("\"ONE-" "1: ", "\"")},
+              "1 is named by no assertion"),
+             ("no argument", {"gc/a.c": RULE.replace("Argued", "Sure")},
+              "3 is named by no assertion"),
+             ("no reason", {"gc/a.c": RULE.replace("otherwise", "or")},
+              "does not say what happens otherwise"),
+             ("told twice", {"gc/b.c": RULE}, "is told twice"),
+             ("not told", {"gc/b.c": LICENCE + "/* ONE-" "4. */\n"},
+              "cites ONE-" "4, which is told nowhere"),
+             ("one of several not told",
+              {"tests/u.c": LICENCE + "/* ONE-" "1 to ONE-" "5 */\n"},
+              "cites ONE-" "5, which is told nowhere"),
+             ("another test", {"tests/u.c": TESTED}, "lacks: | ONE-" "2"),
+             ("a rule gone", {"gc/a.c": LICENCE, "tests/t.c": LICENCE},
+              "should not have: | ONE-" "1")]
+    for what, change, words in cases:
+        with tempfile.TemporaryDirectory() as folder:
+            write(folder, tree)
+            expect("rules --fix", run("rules", folder, "--fix"), None)
+            write(folder, change)
+            expect(f"rules: {what}", run("rules", folder), words)
+
+
 def try_index():
     page = "docs/code-index.md"
     tree = {"gc/a.c": LICENCE + "/* gc/a.c: marks things.  More. */\n",
@@ -202,5 +242,7 @@ elif sys.argv[1] == "tables":
     try_tables()
 elif sys.argv[1] == "index":
     try_index()
+elif sys.argv[1] == "rules":
+    try_rules()
 else:
     try_trees(sys.argv[1])

@@ -8,6 +8,8 @@
  *   MODEL_WEAK_RELEASE   neither tail nor head publishes anything
  *   MODEL_WEAK_ACQUIRE   what they publish is not received
  *   MODEL_NO_CLAIM       an item is claimed by a load and a store (RUNQ-2)
+ *   MODEL_WEAK_SEEN      what is put before a look for an idle P is put like any
+ *                        other, and so may be seen after that look (SCHED-2)
  */
 #include "tests/model/model.h"
 
@@ -17,6 +19,9 @@
         (tri_load_acquire(p) == *(e) && (tri_store_release(p, v), true))
 #endif
 #include "runtime/runq.h"
+#ifdef MODEL_WEAK_SEEN
+#    define tri_runq_put_seen tri_runq_put
+#endif
 
 #define ITEMS   4
 #define THIEVES 2
@@ -79,8 +84,47 @@ struct runq_suite : rl::test_suite<runq_suite, 1 + THIEVES> {
     }
 };
 
+/* One puts work and looks for an idle P, the other makes his P idle and looks for
+ * work: at least one of them sees the other. */
+struct seen_suite : rl::test_suite<seen_suite, 2> {
+    tri_runq queue;
+    TRI_ATOMIC(uint32_t) idle;
+    bool saw_idle, saw_work;
+
+    void before()
+    {
+        tri_store_relaxed(&queue.head, 0);
+        tri_store_relaxed(&queue.tail, 0);
+        tri_store_relaxed(&idle, 0);
+        saw_idle = saw_work = false;
+    }
+
+    void thread(unsigned thread)
+    {
+        if (thread == 0) {
+            RL_ASSERT(tri_runq_put_seen(&queue, &queue));
+            saw_idle = tri_load(&idle) != 0;
+        } else {
+            tri_store(&idle, 1);
+            saw_work = tri_runq_count(&queue) != 0;
+        }
+    }
+
+    void after()
+    {
+        RL_ASSERT(saw_idle || saw_work);
+    }
+};
+
 int
 main()
 {
+#if defined(MODEL_WEAK_SEEN)
+    return run_model<seen_suite>("runq", 20000);
+#elif defined(MODEL_BROKEN)
     return run_model<runq_suite>("runq", 20000);
+#else
+    return run_model<seen_suite>("runq, seen", 20000)
+        | run_model<runq_suite>("runq", 20000);
+#endif
 }

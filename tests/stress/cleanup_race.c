@@ -9,7 +9,9 @@
  *   cleanup_race [--seconds N]
  *
  * To see it fail: let Stop find its record by the object's address, or let
- * drop_stopped trust the span it read before it had the lock.
+ * drop_stopped trust the span it read before it had the lock; or let sweep_for_room take
+ * a span that somebody else swept (SWEEP-4: SWEEP-1 dies), or tri_special_span_of not
+ * sweep (SPEC-1, in checked builds).
  */
 #include <stdio.h>
 

@@ -17,9 +17,12 @@
  *   black allocation a fresh node stays in a hand whose stack was scanned
  *
  * Run it with TRI_DEBUG=gccheckmark=1,clobberfree=1.  To see that it can fail,
- * run gc_broken_deletion, gc_broken_insertion and gc_broken_black: the same
- * program over a collector built with TRI_BREAK_DELETION=1 and so on; ctest
- * expects each to die within a minute.
+ * run gc_broken_deletion, gc_broken_insertion (BAR-2) and gc_broken_black (ALLOC-1):
+ * the same program over a collector built with TRI_BREAK_DELETION=1 and so on; ctest
+ * expects each to die within a minute.  Or leave tri_barrier_flush out of flush_p in
+ * gc/cycle.c (BAR-3: "starts a cycle with grey edges of the last"), the section
+ * out of tri_store_again (SEQ-2: the same), or the release of dedicated_running out of
+ * gc/worker.c (WORKER-1, in checked builds, with TRI_PROCS=8).
  */
 #include <stdlib.h>
 

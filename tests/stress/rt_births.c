@@ -4,9 +4,11 @@
  * hold libc's locks, which the birth of a thread needs, while blocking calls make
  * the scheduler want threads all the time.
  * To see it fail: let start_locked (runtime/wake.c) install the P in a newborn M
- * (BORN-3): the program stands still; under TSan, too, where the handler (SIG-5 in
- * runtime/signal.c) does not ask whether it came into the clock.
+ * (BORN-3): the first test stands still; under TSan, let the handler (SIG-5 in
+ * runtime/signal.c) not ask whether it came into the clock.
  */
+#include <dlfcn.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,6 +28,87 @@ static struct tri_waitgroup group;
 static volatile int over;
 
 #define IS_OVER (__atomic_load_n(&over, __ATOMIC_ACQUIRE) != 0)
+
+static void
+start(void (*fn)(void *), uintptr_t count)
+{
+    tri_waitgroup_add(&group, (int64_t)count);
+    for (uintptr_t i = 0; i < count; i++)
+        tri_go(fn, (void *)i);
+}
+
+/* ---- one lock -------------------------------------------------------------------- */
+
+/* It stands for libc's: a birth needs it. */
+static pthread_mutex_t birth_lock = PTHREAD_MUTEX_INITIALIZER;
+static volatile int births_waiting;
+
+__attribute__((visibility("default"))) int
+pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+               void *(*fn)(void *), void *arg)
+{
+    int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    *(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
+    __atomic_fetch_add(&births_waiting, 1, __ATOMIC_SEQ_CST);
+    pthread_mutex_lock(&birth_lock);
+    pthread_mutex_unlock(&birth_lock);
+    __atomic_fetch_sub(&births_waiting, 1, __ATOMIC_SEQ_CST);
+    return real(thread, attributes, fn, arg);
+}
+
+static volatile int held; /* 1: a birth waits for us; 2: none did */
+static volatile int spun;
+
+/* Not in a sanitizer, where nobody is stopped in place (SIG-5). */
+static void
+compute(void)
+{
+    for (int i = 0; i < 10000; i++)
+        __asm__ volatile("" : : : "memory");
+}
+
+static void
+spin(void *unused)
+{
+    (void)unused;
+    while (GET(spun) == 0)
+        compute();
+    tri_waitgroup_done(&group);
+}
+
+/* Computes with the lock in its hands, and so is preempted in place. */
+static void
+hold_the_lock(void *unused)
+{
+    (void)unused;
+    int64_t give_up = test_now_ns() + INT64_C(50000000);
+    pthread_mutex_lock(&birth_lock);
+    while (GET(births_waiting) == 0 && test_now_ns() < give_up)
+        compute();
+    int met = GET(births_waiting) != 0;
+    pthread_mutex_unlock(&birth_lock);
+    SET(held, met ? 1 : 2);
+    tri_waitgroup_done(&group);
+}
+
+/* All compute on the one P: each that is preempted keeps its thread, so with some more in
+ * each round there is a time when no idle one is left. */
+TEST(a_birth_waits_for_who_waits_for_the_p)
+{
+    int procs = tri_set_procs(1);
+    do {
+        SET(held, 0);
+        start(spin, 3);
+        start(hold_the_lock, 1);
+        while (GET(held) == 0)
+            compute();
+    } while (GET(held) == 2);
+    SET(spun, 1);
+    tri_set_procs(procs);
+    tri_waitgroup_wait(&group);
+}
+
+/* ---- all of them ------------------------------------------------------------------ */
 
 static void
 allocate(void *number)
@@ -69,14 +152,6 @@ fork_and_wait(void *unused)
         EXPECT_EQ(status, 0);
     }
     tri_waitgroup_done(&group);
-}
-
-static void
-start(void (*fn)(void *), uintptr_t count)
-{
-    tri_waitgroup_add(&group, (int64_t)count);
-    for (uintptr_t i = 0; i < count; i++)
-        tri_go(fn, (void *)i);
 }
 
 TEST(threads_are_born_while_goroutines_hold_locks_of_libc)

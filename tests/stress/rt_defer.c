@@ -90,13 +90,6 @@ latency_ns(void)
     return answered < sent ? FOR_EVER : answered - sent;
 }
 
-static int
-by_size(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 enum {
     ROUNDS = 21,
     SHORT_NS = 6000000
@@ -119,9 +112,8 @@ median_of_waits(int64_t give_up_ns)
         waits[count] = latency_ns();
         count += waits[count] > WAITED_NS;
     }
-    qsort(waits, ROUNDS, sizeof(*waits), by_size);
-    (void)printf("# put off by %.2f ms, at most %.2f\n",
-                 (double)waits[ROUNDS / 2] / 1e6,
+    int64_t median = test_sort(waits, ROUNDS);
+    (void)printf("# put off by %.2f ms, at most %.2f\n", (double)median / 1e6,
                  (double)waits[ROUNDS - 1] / 1e6);
     return waits[ROUNDS / 2];
 }

@@ -14,6 +14,9 @@
  * SCHED-8: let find_work clear `preempt` and nothing else (both tests of it), or
  * tri_sched_take_local begin a slice where it inherits one (the first; it gives up
  * after 60 s).
+ * Let sysmon's detach let go on who was stopped (SCHED-1: a crash); keep anything of a P
+ * that ends (PROC-2, in checked builds: its queue, its dead goroutines; without them,
+ * its timers: rt_timer; what the collector has of it: cleanup_pool).
  */
 #include <tricolor/tricolor.h>
 
@@ -22,10 +25,6 @@
 
 #include "runtime/sched.h"
 #include "tests/support/test.h"
-
-#define GET(variable) __atomic_load_n(&(variable), __ATOMIC_SEQ_CST)
-#define SET(variable, value)                                                   \
-    __atomic_store_n(&(variable), value, __ATOMIC_SEQ_CST)
 
 static struct tri_waitgroup group;
 static volatile int leave;
@@ -548,6 +547,81 @@ TEST(nor_do_collections_wait_for_those_who_do_it_all_the_time)
     tri_waitgroup_wait(&group);
     TRI_STORE(&kept, NULL);
     tri_set_procs(2);
+}
+
+/* ---- never more than there are Ps ------------------------------------------------ */
+
+static volatile int inside, most_inside, entries;
+
+/* In a section nobody loses his P, so who is counted has one. */
+static void
+be_counted(void)
+{
+    tri_enter();
+    int count = __atomic_add_fetch(&inside, 1, __ATOMIC_SEQ_CST);
+    if (count > GET(most_inside))
+        SET(most_inside, count);
+    for (volatile int i = 0; i < 200; i++)
+        ;
+    __atomic_sub_fetch(&inside, 1, __ATOMIC_SEQ_CST);
+    tri_leave();
+    __atomic_fetch_add(&entries, 1, __ATOMIC_SEQ_CST);
+}
+
+static void
+count_and_compute(void *number)
+{
+    for (int i = 0; GET(leave) == 0; i++) {
+        be_counted();
+        if (number != NULL && i % 64 == 0) {
+            tri_blocking_begin();
+            tri_blocking_end();
+        }
+    }
+    tri_waitgroup_done(&group);
+}
+
+static void *
+count_attached(void *unused)
+{
+    EXPECT_EQ(tri_thread_attach(), 0);
+    while (GET(leave) == 0)
+        be_counted();
+    tri_thread_detach();
+    return unused;
+}
+
+TEST(no_more_threads_run_than_there_are_ps)
+{
+    enum {
+        GOROUTINES = 6,
+        PREEMPTIONS = 5
+    };
+    pthread_t thread;
+    double before, now;
+    int procs = tri_set_procs(2);
+    SET(leave, 0);
+    SET(most_inside, 0);
+    EXPECT_EQ(
+        tri_metric_read("/sched/preemptions/in-place:preemptions", &before), 0);
+    EXPECT_EQ(pthread_create(&thread, NULL, count_attached, NULL), 0);
+    tri_waitgroup_add(&group, GOROUTINES);
+    for (uintptr_t i = 0; i < GOROUTINES; i++)
+        tri_go(count_and_compute, (void *)(i % 2));
+    do {
+        tri_sleep(1000000);
+        EXPECT_EQ(
+            tri_metric_read("/sched/preemptions/in-place:preemptions", &now),
+            0);
+    } while (now - before < PREEMPTIONS || GET(entries) < 1000);
+    SET(leave, 1);
+    tri_waitgroup_wait(&group);
+    tri_blocking_begin();
+    pthread_join(thread, NULL);
+    tri_blocking_end();
+    tri_set_procs(procs);
+    EXPECT_F(GET(most_inside) <= 2, "%d at once, with two Ps",
+             GET(most_inside));
 }
 
 int

@@ -12,8 +12,8 @@
  * landed under "on".
  *
  * To see it fail: rt_sequence_broken_X, the same program with runtime/rewind.c
- * without one of its halves (TRI_BREAK_X); ctest expects each to die within a
- * minute.
+ * without one of its halves (TRI_BREAK_X): BAR-1 and SEQ-4 are broken by _rewind, SEQ-5
+ * by _older and _elsewhere; ctest expects each to die within a minute.
  *
  * Where there are no sequences (sanitizers), it is the critical sections that are
  * tested (CRIT-1).
@@ -32,10 +32,6 @@
 #include "runtime/sched.h"
 #include "runtime/sequence.h"
 #include "tests/support/test.h"
-
-#define GET(variable) __atomic_load_n(&(variable), __ATOMIC_SEQ_CST)
-#define SET(variable, value)                                                   \
-    __atomic_store_n(&(variable), value, __ATOMIC_SEQ_CST)
 
 enum {
     MUTATORS = 2, /* one stores in the program, one in the library */

@@ -224,10 +224,6 @@ TEST(processes_are_made_while_the_heap_is_collected)
 /* The child's, in the parent's memory, and ours: what has happened. */
 static volatile int in_child, collecting, collected, child_over, parent_over;
 
-#define GET(variable) __atomic_load_n(&(variable), __ATOMIC_SEQ_CST)
-#define SET(variable, value)                                                   \
-    __atomic_store_n(&(variable), value, __ATOMIC_SEQ_CST)
-
 enum {
     SLOW_MS = 200,
     PATIENCE_MS = 20000

@@ -5,7 +5,9 @@
  * The table in docs/design/stw.md says which trap each test stands for.
  *
  * To see it fail: rt_broken_* (tests/runtime.cmake) are this program over a
- * runtime with one fault each, TRI_BREAK_* in runtime/signal.c and suspend.c.
+ * runtime with one fault each, TRI_BREAK_* in runtime/signal.c and suspend.c: SIG-1 is
+ * rt_broken_mask and rt_broken_alternate.  For the last test, install the handler by
+ * sigaction(3) (SIG-2).
  */
 #include <tricolor/tricolor.h>
 
@@ -15,6 +17,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,10 +25,6 @@
 #include "gc/host.h"
 #include "runtime/sched.h"
 #include "tests/support/test.h"
-
-#define GET(variable) __atomic_load_n(&(variable), __ATOMIC_SEQ_CST)
-#define SET(variable, value)                                                   \
-    __atomic_store_n(&(variable), value, __ATOMIC_SEQ_CST)
 
 static volatile int
     ready; /* 1: it is where it wants to be; 2: stopped so once */
@@ -398,6 +397,27 @@ TEST(a_goroutine_at_the_end_of_its_stack_is_stopped)
     stop_for(test_seconds(0.5) / 2, NULL, NULL);
     SET(leave, 1);
     tri_waitgroup_wait(&group);
+}
+
+/* ---- the handler itself ---------------------------------------------------------- */
+
+void tri_signal_return(void);
+
+/* Installed through libc, or a sanitizer's wrapper of that, it would return by
+ * theirs. */
+TEST(nobody_stands_between_the_kernel_and_the_handler)
+{
+    struct {
+        void (*handler)(int number);
+        unsigned long flags;
+        void (*restorer)(void);
+        uint64_t mask;
+    } action = { .handler = NULL };
+    EXPECT_EQ(syscall(SYS_rt_sigaction, SIGURG, NULL, &action, 8), 0);
+    EXPECT(action.handler != NULL && action.restorer == tri_signal_return);
+    EXPECT_EQ(action.mask | UINT64_C(1) << (SIGKILL - 1)
+                  | UINT64_C(1) << (SIGSTOP - 1),
+              ~UINT64_C(0));
 }
 
 int

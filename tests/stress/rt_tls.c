@@ -4,7 +4,8 @@
  * errno and thread-local state in between; meant for the preset lto (-O3
  * -flto), where a compiler keeps what it can in registers over a switch.
  * To see it fail: in impl/local.h read `tri_local_state.g` instead of the asm
- * (TLS-1), or leave errno alone in tri_yield.
+ * (TLS-1), leave errno alone in tri_yield, or restore it there through what
+ * tri_local_get returned before the switch (TLS-2).
  */
 #include <tricolor/tricolor.h>
 

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/stress/rt_world.c: stopping the world while threads do everything that
- * C programs do, and nobody may run while it is stopped.
+ * C programs do, and nobody may run while it is stopped (HOST-1).
  * To see it fail: let the handler return without answering when it is not in a
  * section (a loop then runs on, and stops hang), let tri_critical_honour forget
- * the request (CRIT-3), or let register_thread not look at `stopping` (STW-2; that
+ * the request (CRIT-3), let register_thread not look at `stopping` (ATT-1, STW-2; that
  * threads are counted after it is set matters for a few instructions only, which
- * tests/model/world.pml has).
+ * tests/model/world.pml has), let tri_m_new not ask whether the world is stopped
+ * (BORN-4), or take the Ps of those who are stopped (STW-4: "both Ps were held").
+ * In checked builds assertions die here of ATT-2 (the goroutine before the P in
+ * tri_thread_adopt), ATT-3 (the signal stack first in tri_thread_detach), BORN-1
+ * (tri_m_start_thread creates), BORN-2 (born as RUN), M-4 (no tri_m_block in
+ * tri_thread_detach), M-5 (tid after tri_m_unblock), SIG-3 (birth with the mask as it
+ * is), SCHED-4 (no tri_enter in scheduler_thread) and STW-3 (each waited for).
  */
 #include <tricolor/tricolor.h>
 
@@ -21,10 +27,6 @@
 #include "gc/host.h"
 #include "runtime/sched.h"
 #include "tests/support/test.h"
-
-#define GET(variable) __atomic_load_n(&(variable), __ATOMIC_SEQ_CST)
-#define SET(variable, value)                                                   \
-    __atomic_store_n(&(variable), value, __ATOMIC_SEQ_CST)
 
 enum {
     KINDS = 9,
@@ -135,14 +137,6 @@ feed_pipe(void *unused)
     return unused;
 }
 
-static int
-by_value(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a;
-    int64_t y = *(const int64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
 /* Not instrumented: a thread stopped in place may be inside the sanitizer, on
  * the very words looked at here. */
 static TRI_NO_SANITIZE void
@@ -163,9 +157,9 @@ expect_nobody_moves(void)
 static void
 report(int64_t *ns, size_t count)
 {
-    qsort(ns, count, sizeof(*ns), by_value);
+    double median = (double)test_sort(ns, count);
     printf("# %zu stops: p50 %.1f us, p99 %.1f us, max %.1f us\n", count,
-           (double)ns[count / 2] / 1e3, (double)ns[count * 99 / 100] / 1e3,
+           median / 1e3, (double)ns[count * 99 / 100] / 1e3,
            (double)ns[count - 1] / 1e3);
     /* How long is the machine's affair; but a stop that waits for a loop to end
      * would wait for ever. */
@@ -342,6 +336,79 @@ TEST(nobody_registers_in_a_stopped_world)
     pthread_join(thread, NULL);
     tri_blocking_end();
     EXPECT_EQ(GET(attach_step), 2);
+}
+
+/* As a collector does that marks in a pause and has work for others (BORN-4).  More Ps
+ * than threads: some are to be made. */
+TEST(a_thread_that_the_stopper_asks_for_is_born_stopped)
+{
+    int procs = tri_set_procs((int)tri_m_count() + 4);
+    uint32_t made = 0;
+    int64_t give_up = test_now_ns() + INT64_C(30000000000);
+    while (made == 0) {
+        EXPECT_F(test_now_ns() < give_up, "nobody was asked for");
+        tri_host_stop_world(TRI_STOP_TEST);
+        uint32_t before = tri_m_count();
+        tri_host_wake_workers();
+        made = tri_m_count() - before;
+        for (uint32_t i = before; i < before + made; i++) {
+            uint32_t state = tri_load(&tri_m_at(i)->state);
+            EXPECT_F(state == TRI_M_BSTOP || state == TRI_M_ASLEEP, "state %u",
+                     state);
+        }
+        tri_host_start_world();
+        tri_yield();
+    }
+    tri_set_procs(procs);
+}
+
+/* ---- what a stop leaves alone --------------------------------------------------- */
+
+static volatile int hog_runs;
+
+static void
+hog(void *unused)
+{
+    (void)unused;
+    SET(hog_runs, 1);
+    while (GET(leave) == 0)
+        ;
+    tri_waitgroup_done(&group);
+}
+
+/* In the stopped world: the Ps that are held by who holds them. */
+static TRI_NO_SANITIZE int
+held_ps(void)
+{
+    int held = 0;
+    for (int i = 0; i < tri_sched_p_count(); i++) {
+        struct tri_m *m = tri_load(&tri_sched.p[i]->m);
+        held += tri_load(&tri_sched.p[i]->status) == TRI_P_RUNNING && m != NULL
+             && tri_load(&m->p) == tri_sched.p[i];
+    }
+    return held;
+}
+
+/* Two Ps, one of which is the hog's, and the other ours: nobody else wants one. */
+TEST(threads_keep_their_ps_while_they_are_stopped)
+{
+    SET(leave, 0);
+    SET(hog_runs, 0);
+    tri_waitgroup_add(&group, 1);
+    tri_go(hog, NULL);
+    while (GET(hog_runs) == 0)
+        tri_yield();
+    int both = 0;
+    int64_t give_up = test_now_ns() + INT64_C(30000000000);
+    while (both < 20) {
+        EXPECT_F(test_now_ns() < give_up, "both Ps were held in %d stops",
+                 both);
+        tri_host_stop_world(TRI_STOP_TEST);
+        both += held_ps() == 2;
+        tri_host_start_world();
+    }
+    SET(leave, 1);
+    tri_waitgroup_wait(&group);
 }
 
 /* ---- the ragged barrier -------------------------------------------------------- */

@@ -12,8 +12,8 @@
  *
  *   special_race [--seconds N]
  *
- * To see it fail: in drop_stopped leave out the comparison with `stopped`, or
- * make Stop a load and a store, or let take() free a record whose CAS failed
+ * To see it fail: in drop_stopped leave out the comparison with `stopped` (SPEC-3), or
+ * make Stop a load and a store (SPEC-2), or let take() free a record whose CAS failed
  * without looking at its state, or let tri_span's specials_lock be initialised
  * anew with each life of the struct (SPAN-2).
  */

@@ -254,10 +254,14 @@ tri_host_scan_runtime(void (*scan)(uintptr_t lo, uintptr_t hi, void *arg),
         scan((uintptr_t)&all[i]->arg, (uintptr_t)(&all[i]->arg + 1), arg);
 }
 
+TRI_ATOMIC(uint64_t) fake_host_populated_bytes;
+
 void
 tri_host_populate(void *start, size_t bytes)
 {
+    EXPECT_EQ(tri_critical_depth(), 0); /* POPULATE-1 */
     tri_os_populate(start, bytes);
+    tri_add(&fake_host_populated_bytes, bytes);
 }
 
 /* ---- goroutines are threads --------------------------------------------------------------- */

@@ -7,6 +7,9 @@
  * scanned up to `stack_top` (a frame address of main). */
 void fake_host_start(void *stack_top);
 
+/* What the collector had populated so far. */
+extern TRI_ATOMIC(uint64_t) fake_host_populated_bytes;
+
 /* Where a goroutine would give others a chance: workers, runners, sweeper. */
 void fake_host_yield(void);
 

@@ -11,10 +11,6 @@
 #include "gc/gc.h"
 #include "tests/support/test.h"
 
-#define GET(variable) __atomic_load_n(&(variable), __ATOMIC_SEQ_CST)
-#define SET(variable, value)                                                   \
-    __atomic_store_n(&(variable), value, __ATOMIC_SEQ_CST)
-
 #define US INT64_C(1000)
 #define MS INT64_C(1000000)
 

@@ -12,8 +12,9 @@ __attribute__((visibility("default"))) void *root_library_slots[SLOTS];
 __attribute__((visibility("default"))) const size_t root_library_count = SLOTS;
 
 /* A variable of each thread's; too large for the room that threads have for those
- * of libraries loaded late, so it lies elsewhere than their stacks. */
-#define OWN_SLOTS 4096
+ * of libraries loaded late, so it lies elsewhere than their stacks, and for malloc's
+ * heap, so it is unmapped when the library goes. */
+#define OWN_SLOTS ((size_t)1 << 16)
 static __thread void *own[OWN_SLOTS];
 
 __attribute__((visibility("default"))) void **root_library_own(void);

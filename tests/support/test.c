@@ -293,17 +293,53 @@ test_expect_death(const char *file, int line, void (*fn)(void *), void *arg,
         test_fail(file, line, "died without \"%s\", wrote \"%s\"", words, text);
 }
 
-void
-test_in_child(void (*fn)(void))
+static int
+status_in_child(void (*fn)(void), bool leaves_core)
 {
+    struct rlimit no_core = { 0, 0 };
     (void)fflush(NULL);
     pid_t child = fork();
     EXPECT(child >= 0);
     if (child == 0) {
+        if (!leaves_core)
+            EXPECT_EQ(setrlimit(RLIMIT_CORE, &no_core), 0);
         fn();
         _exit(0);
     }
     int status = 0;
     EXPECT_EQ(waitpid(child, &status, 0), child);
+    return status;
+}
+
+void
+test_in_child(void (*fn)(void))
+{
+    int status = status_in_child(fn, true);
     EXPECT_F(status == 0, "the child's status is %#x", (unsigned)status);
+}
+
+void
+test_killed_in_child(void (*fn)(void), int number)
+{
+    int status = status_in_child(fn, false);
+    EXPECT_F(WIFSIGNALED(status) && WTERMSIG(status) == number,
+             "the child's status is %#x; it was to die by signal %d",
+             (unsigned)status, number);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a;
+    int64_t y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+int64_t
+test_sort(int64_t *values, size_t count)
+{
+    if (count == 0)
+        return 0;
+    qsort(values, count, sizeof(*values), compare);
+    return values[count / 2];
 }

@@ -104,6 +104,8 @@ void test_expect_death(const char *file, int line, void (*fn)(void *),
                        void *arg, const char *words);
 /* Runs fn in a child, whose EXPECTs count. */
 void test_in_child(void (*fn)(void));
+/* The same, and the child is to die by this signal, and leaves no core. */
+void test_killed_in_child(void (*fn)(void), int number);
 
 /* Runs fn(number, arg) on `count` threads at once, number = 0..count - 1, all
  * let go together, and waits for them. */
@@ -116,6 +118,14 @@ uint64_t test_random_below(uint64_t below);
 /* Another stream for this thread: tests that run on goroutines. */
 void test_random_seed_thread(uint64_t stream);
 uint64_t test_seed(void);
+
+/* Variables that goroutines and threads have in common, and a test looks at. */
+#define GET(variable) __atomic_load_n(&(variable), __ATOMIC_SEQ_CST)
+#define SET(variable, value)                                                   \
+    __atomic_store_n(&(variable), value, __ATOMIC_SEQ_CST)
+
+/* Sorts, and returns the middle one; 0: there is none. */
+int64_t test_sort(int64_t *values, size_t count);
 
 /* --seconds, or `otherwise`: how long a stress test goes on. */
 double test_seconds(double otherwise);

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """tests/tools/cli_usage.py: wrong usage is status 2 and one line that says
-what was wrong, with the nearest valid name (CLI-1), and nothing is done."""
+what was wrong, with the nearest valid name (CLI-1), and nothing is done (CLI-3) or
+printed; results alone go to standard output (CLI-2)."""
 
 import os
 import sys

@@ -42,6 +42,7 @@ def flags(more=""):
 
 
 def check_invariants(result):
+    """LOAD-1: there are some; of descriptors, each closed once, too (INDEX-3)."""
     for one in result["invariants"]:
         expect(one["ok"], f"{one['name']}: {one['detail']}")
 

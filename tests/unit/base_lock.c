@@ -2,7 +2,8 @@
 /*
  * tests/unit/base_lock.c: the ranked lock.
  * To see it fail: make tri_unlock store HELD, take the acquire out of try_take
- * (tsan), or drop the wake-up (the tests then hang until ctest's timeout).
+ * (tsan), or drop the wake-up (the tests then hang until ctest's timeout); take locks
+ * outside of sections (LOCK-1, in checked builds).
  */
 #include "base/lock.h"
 

@@ -7,7 +7,8 @@
  * CPUs marks in the background, and assists take what the goal asks for.
  * To see it fail: in gc/pacer.c, let trigger_for leave no runway (P-004), or
  * update_cons_mark forget its result (P-006): the steady heap then costs 41 % of
- * the CPUs; let tri_pacer_start ask for no idle worker (P-008).
+ * the CPUs; let tri_pacer_start ask for no idle worker (P-008,
+ * WORKER-2).
  */
 #include "gc/pacer.h"
 

@@ -2,7 +2,8 @@
 /*
  * tests/unit/rt_chan.c: channels against what Go says of them.
  * To see it fail: make a woken receiver ready before its element is copied, or let
- * close forget the receivers.  CHAN-2 is in rt_marking.
+ * close forget the receivers, or ready the partner before the unlock (CHAN-5, in checked
+ * builds).  CHAN-2 is in rt_marking, CHAN-1 in rt_select.
  */
 #include <setjmp.h>
 

@@ -8,7 +8,8 @@
  * errors out of control() in poll_file.c ("closing_the_runtimes_epoll..."), or the
  * look at the cache out of tri_rwmutex_rlock in tricolor.h
  * ("a_call_from_an_unknown_thread..."), the personality out of tri_context_boot
- * (LEAVE-1), or the key of the runtime's own threads out of m.c (LEAVE-2).
+ * (LEAVE-1), or the key of the runtime's own threads out of m.c (LEAVE-2),
+ * or the fatal hook out of tri_context_unwound (LEAVE-3).
  */
 #include <tricolor/tricolor.h>
 
@@ -19,8 +20,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <unwind.h>
 
@@ -173,24 +172,11 @@ send_to_nobody(void *arg)
     in_runtime(arg);
 }
 
-/* Dies of it, not by abort. */
 static void
-expect_killed(int number)
+send_and_be_killed(void)
 {
-    pid_t child = fork();
-    EXPECT(child >= 0);
-    if (child == 0) {
-        struct rlimit none = { 0, 0 };
-        setrlimit(RLIMIT_CORE, &none);
-        alarm(30);
-        sent = number;
-        in_runtime(&(struct call){ send_and_live_on });
-        _exit(0);
-    }
-    int status = 0;
-    EXPECT(waitpid(child, &status, 0) == child);
-    EXPECT_F(WIFSIGNALED(status) && WTERMSIG(status) == number,
-             "status %#x after signal %d", (unsigned)status, number);
+    alarm(30);
+    in_runtime(&(struct call){ send_and_live_on });
 }
 
 TEST(a_fault_that_somebody_sent_goes_to_whoever_was_there)
@@ -202,7 +188,7 @@ TEST(a_fault_that_somebody_sent_goes_to_whoever_was_there)
     }
     for (size_t i = 0; i < 2; i++) {
         sent = faults[i];
-        expect_killed(sent);
+        test_killed_in_child(send_and_be_killed, sent);
         struct call call = { send_and_live_on };
         EXPECT_DEATH(send_to_handler, &call, "");
         call.fn = send_to_itself;

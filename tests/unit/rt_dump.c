@@ -5,8 +5,9 @@
  * To see it fail: let place_of (runtime/dump.c) take a goroutine in a blocking call
  * for a parked one, call tri_dump_poll in the handler of SIGQUIT (DUMP-2), write
  * while the world is stopped (DUMP-3: it hangs), let sysmon write all of it at once,
- * or wait for a reader for ever (DUMP-4: it hangs, or dies of SIGALRM), or leave
- * free_sized out of tri_g_free (memory grows).
+ * or wait for a reader for ever (DUMP-4: it hangs, or dies of SIGALRM), read frames in
+ * place (DUMP-1: "a_wrong_frame..." dies), or leave free_sized out of tri_g_free
+ * (memory grows).
  */
 #include <tricolor/tricolor.h>
 
@@ -18,12 +19,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/sanitize.h"
+#include "tests/support/child.h"
 #include "tests/support/test.h"
+
+static const struct tri_options two_procs = { .procs = 2 };
 
 static struct tri_chan *never;
 static struct tri_waitgroup group;
@@ -138,16 +142,13 @@ look_at_dump(void *unused)
 static void
 in_runtime(void *fn)
 {
-    struct tri_options options = { .procs = 2 };
     int (*main_fn)(void *);
     *(void **)&main_fn = fn;
-    if (tri_main(main_fn, NULL, &options) == 0)
-        (void)dprintf(2, "all is well");
-    abort();
+    (void)tri_main(main_fn, NULL, &two_procs);
 }
 
 static void
-run(int (*fn)(void *), const char *words)
+expect_death(int (*fn)(void *), const char *words)
 {
     void *arg;
     *(int (**)(void *)) & arg = fn;
@@ -156,8 +157,83 @@ run(int (*fn)(void *), const char *words)
 
 TEST(a_dump_says_where_each_stands_and_where_it_was_made)
 {
-    run(look_at_dump, "all is well");
+    expect_well(look_at_dump, &two_procs);
 }
+
+/* ---- frame pointers that lead nowhere --------------------------------------------- */
+
+#if defined(__x86_64__) && !TRI_ASAN && !TRI_TSAN
+
+static __attribute__((noinline)) void
+wait_off_frame(void)
+{
+    tri_chan_recv(never, NULL);
+    __asm__ volatile(""); /* no tail call */
+}
+
+/* As code may that uses the register for something else. */
+static __attribute__((noinline)) void
+call_with_frame(void (*fn)(void), void *frame)
+{
+    __asm__ volatile("movq %[fn], %%rax\n\t"
+                     "movq %[frame], %%rcx\n\t"
+                     "movq %%rsp, %%rbx\n\t"
+                     "subq $256, %%rsp\n\t" /* past our red zone */
+                     "andq $-16, %%rsp\n\t"
+                     "pushq %%rbp\n\t"
+                     "pushq %%rbp\n\t"
+                     "movq %%rcx, %%rbp\n\t"
+                     "call *%%rax\n\t"
+                     "popq %%rbp\n\t"
+                     "popq %%rbp\n\t"
+                     "movq %%rbx, %%rsp"
+                     :
+                     : [fn] "m"(fn), [frame] "m"(frame)
+                     : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9",
+                       "r10", "r11", "r12", "r13", "r14", "r15", "cc", "memory",
+                       "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",
+                       "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",
+                       "xmm13", "xmm14", "xmm15");
+}
+
+/* The frame pointer leads to a page of this very stack that cannot be read. */
+static void
+wait_with_a_wild_frame(void *unused)
+{
+    enum {
+        PAGE = 4096
+    };
+    (void)unused;
+    char room[3 * PAGE];
+    char *page = room + PAGE - (uintptr_t)room % PAGE;
+    EXPECT_EQ(mprotect(page, PAGE, PROT_NONE), 0);
+    call_with_frame(wait_off_frame, page);
+    EXPECT_EQ(mprotect(page, PAGE, PROT_READ | PROT_WRITE), 0);
+    tri_waitgroup_done(&group);
+}
+
+static int
+follow_a_wild_frame(void *unused)
+{
+    (void)unused;
+    never = tri_chan_make(1, 0);
+    tri_waitgroup_add(&group, 1);
+    tri_go_sized(wait_with_a_wild_frame, NULL, 1 << 20);
+    static const char *const standing[] = { "[channel receive]" };
+    dump_until(standing, 1);
+    expect_in_text("wait_off_frame");
+    expect_in_text("no frame pointer to follow from here");
+    tri_chan_close(never);
+    tri_waitgroup_wait(&group);
+    return 0;
+}
+
+TEST(a_wrong_frame_pointer_ends_a_list_and_nothing_else)
+{
+    expect_well(follow_a_wild_frame, &two_procs);
+}
+
+#endif
 
 /* ---- into a pipe of our own ----------------------------------------------------- */
 
@@ -198,7 +274,7 @@ dump_into_pipe(void *unused)
 
 TEST(a_dump_may_go_into_a_pipe_that_a_goroutine_reads)
 {
-    run(dump_into_pipe, "all is well");
+    expect_well(dump_into_pipe, &two_procs);
 }
 
 /* ---- SIGQUIT ---------------------------------------------------------------- */
@@ -217,6 +293,8 @@ quit(void *unused)
     return 0;
 }
 
+static bool full_pipe;
+
 /* Its reader is there, and does not read. */
 static void
 fill_standard_error(void)
@@ -229,23 +307,20 @@ fill_standard_error(void)
     alarm(60);
 }
 
+static void
+run_quit(void)
+{
+    if (full_pipe)
+        fill_standard_error();
+    tri_main(quit, NULL, NULL);
+}
+
 /* SIGQUIT is not what EXPECT_DEATH waits for. */
 static void
 quit_in_child(void *nobody_reads)
 {
-    int status = 0;
-    pid_t child = fork();
-    if (child == 0) {
-        struct rlimit no_core = { 0, 0 };
-        setrlimit(RLIMIT_CORE, &no_core);
-        if (nobody_reads != NULL)
-            fill_standard_error();
-        tri_main(quit, NULL, NULL);
-        _exit(1);
-    }
-    EXPECT(waitpid(child, &status, 0) == child);
-    EXPECT_F(WIFSIGNALED(status) && WTERMSIG(status) == SIGQUIT,
-             "the child ended with status %#x", (unsigned)status);
+    full_pipe = nobody_reads != NULL;
+    test_killed_in_child(run_quit, SIGQUIT);
     (void)dprintf(2, "it died of SIGQUIT");
     abort();
 }
@@ -301,18 +376,10 @@ quit_and_go_on(void *unused)
     return 0;
 }
 
-static void
-run_going_on(void *fn)
-{
-    setenv("TRI_DEBUG", "sigquit=go", 1);
-    in_runtime(fn);
-}
-
 TEST(sigquit_may_dump_and_go_on)
 {
-    void *arg;
-    *(int (**)(void *)) & arg = quit_and_go_on;
-    EXPECT_DEATH(run_going_on, arg, "all is well");
+    struct tri_options options = { .procs = 2, .debug = "sigquit=go" };
+    expect_well(quit_and_go_on, &options);
 }
 
 /* ---- deaths ------------------------------------------------------------------ */
@@ -336,9 +403,9 @@ start_one_that_panics(void *unused)
 
 TEST(a_panic_says_who_where_and_whence)
 {
-    run(start_one_that_panics, "close_nothing+0x");
-    run(start_one_that_panics, "  in goroutine ");
-    run(start_one_that_panics, " at start_one_that");
+    expect_death(start_one_that_panics, "close_nothing+0x");
+    expect_death(start_one_that_panics, "  in goroutine ");
+    expect_death(start_one_that_panics, " at start_one_that");
 }
 
 /* ---- stacks of their own size -------------------------------------------------- */
@@ -387,7 +454,7 @@ use_large_stacks(void *unused)
 
 TEST(a_goroutine_may_have_a_larger_stack)
 {
-    run(use_large_stacks, "all is well");
+    expect_well(use_large_stacks, &two_procs);
 }
 
 static int
@@ -400,7 +467,7 @@ ask_for_too_much(void *unused)
 
 TEST(a_stack_has_a_largest_size)
 {
-    run(ask_for_too_much, "tri_go_sized: a stack of 2147483648 bytes");
+    expect_death(ask_for_too_much, "tri_go_sized: a stack of 2147483648 bytes");
 }
 
 /* ---- SIGQUIT, and nobody reads -------------------------------------------------- */
@@ -448,16 +515,13 @@ be_preempted(void)
     tri_waitgroup_wait(&group);
 }
 
-/* The first standard error: what is left of the dump goes into the pipe. */
-static int errors;
-
 static int
 quit_into_a_full_pipe(void *unused)
 {
     (void)unused;
     char bytes[512];
     never = tri_chan_make(1, 0);
-    errors = dup(2);
+    alarm(60);
     EXPECT_EQ(pipe(ends), 0);
     EXPECT(fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES) == PIPE_BYTES);
     for (intptr_t i = 0; i < DEPTHS; i++)
@@ -477,20 +541,10 @@ quit_into_a_full_pipe(void *unused)
     return 0;
 }
 
-static void
-run_on_one_p(void *unused)
-{
-    (void)unused;
-    struct tri_options options = { .procs = 1, .debug = "sigquit=go" };
-    alarm(60);
-    if (tri_main(quit_into_a_full_pipe, NULL, &options) == 0)
-        (void)dprintf(errors, "all is well");
-    abort();
-}
-
 TEST(sysmon_does_not_wait_for_who_reads_a_dump)
 {
-    EXPECT_DEATH(run_on_one_p, NULL, "all is well");
+    struct tri_options options = { .procs = 1, .debug = "sigquit=go" };
+    expect_well(quit_into_a_full_pipe, &options);
 }
 
 TEST(who_dies_by_sigquit_does_not_wait_for_a_reader_for_ever)

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "runtime/sched.h"
+#include "tests/support/child.h"
 #include "tests/support/fork.h"
 #include "tests/support/test.h"
 
@@ -264,25 +265,11 @@ fork_and_call(void *unused)
     return 0;
 }
 
-static void
-in_runtime(int (*fn)(void *))
-{
-    struct tri_options options = { .procs = 3 };
-    if (tri_main(fn, NULL, &options) == 0)
-        (void)dprintf(2, "all is well");
-    abort(); /* a child of EXPECT_DEATH ends so */
-}
-
-static void
-run_calls(void *unused)
-{
-    (void)unused;
-    in_runtime(fork_and_call);
-}
+static const struct tri_options three_procs = { .procs = 3 };
 
 TEST(each_call_dies_with_a_sentence_in_the_child)
 {
-    EXPECT_DEATH(run_calls, NULL, "all is well");
+    expect_well(fork_and_call, &three_procs);
 }
 
 enum {
@@ -318,16 +305,9 @@ fork_and_owe(void *unused)
     return 0;
 }
 
-static void
-run_owing(void *unused)
-{
-    (void)unused;
-    in_runtime(fork_and_owe);
-}
-
 TEST(a_child_pays_no_debt_of_its_parents)
 {
-    EXPECT_DEATH(run_owing, NULL, "all is well");
+    expect_well(fork_and_owe, &three_procs);
 }
 
 /* As if another thread had held it in the moment of the fork. */
@@ -348,16 +328,9 @@ fork_under_a_lock(void *unused)
     return 0;
 }
 
-static void
-run_lock(void *unused)
-{
-    (void)unused;
-    in_runtime(fork_under_a_lock);
-}
-
 TEST(a_lock_that_was_held_is_not_waited_for)
 {
-    EXPECT_DEATH(run_lock, NULL, "all is well");
+    expect_well(fork_under_a_lock, &three_procs);
 }
 
 /* ---- leaving ------------------------------------------------------------------ */
@@ -421,22 +394,14 @@ leave_in_every_way(void *unused)
     return 0;
 }
 
-static void
-run_leaving(void *unused)
-{
-    (void)unused;
-    in_runtime(leave_in_every_way);
-}
-
 TEST(a_child_leaves_by_exit_by_exec_and_by_returning_from_main)
 {
-    EXPECT_DEATH(run_leaving, NULL, "all is well");
+    expect_well(leave_in_every_way, &three_procs);
 }
 
 static void
-fork_attached(void *unused)
+fork_attached(void)
 {
-    (void)unused;
     EXPECT_EQ(tri_init(NULL), 0);
     pid_t child = fork_child();
     if (child == 0)
@@ -448,13 +413,11 @@ fork_attached(void *unused)
     if (child == 0)
         exit(7);
     EXPECT_EQ(status_of(child), 7);
-    (void)dprintf(2, "all is well");
-    abort(); /* a child of EXPECT_DEATH ends so */
 }
 
 TEST(a_child_of_an_attached_thread_leaves_as_any_process)
 {
-    EXPECT_DEATH(fork_attached, NULL, "all is well");
+    test_in_child(fork_attached);
 }
 
 /* ---- births ------------------------------------------------------------------- */
@@ -490,9 +453,8 @@ come_and_go(void *unused)
 }
 
 static void
-fork_at_a_birth(void *unused)
+fork_at_a_birth(void)
 {
-    (void)unused;
     EXPECT_EQ(tri_init(NULL), 0);
     tri_thread_detach();
     __atomic_store_n(&slow_births, 1, __ATOMIC_SEQ_CST);
@@ -506,13 +468,11 @@ fork_at_a_birth(void *unused)
         exit(__atomic_load_n(&inside, __ATOMIC_SEQ_CST) == 0 ? 8 : 9);
     EXPECT_EQ(status_of(child), 8);
     EXPECT_EQ(pthread_join(thread, NULL), 0);
-    (void)dprintf(2, "all is well");
-    abort(); /* a child of EXPECT_DEATH ends so */
 }
 
 TEST(no_fork_while_a_thread_registers_with_liburcu)
 {
-    EXPECT_DEATH(fork_at_a_birth, NULL, "all is well");
+    test_in_child(fork_at_a_birth);
 }
 
 TEST_MAIN

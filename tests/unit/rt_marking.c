@@ -20,10 +20,6 @@
 #include "tests/support/collect.h"
 #include "tests/support/marking.h"
 
-#define GET(variable) __atomic_load_n(&(variable), __ATOMIC_SEQ_CST)
-#define SET(variable, value)                                                   \
-    __atomic_store_n(&(variable), value, __ATOMIC_SEQ_CST)
-
 #define MAGIC UINT64_C(0x600dda7a600dda7a)
 
 struct item {

@@ -277,13 +277,6 @@ post(void *arg)
     return NULL;
 }
 
-static int
-compare_ns(const void *a, const void *b)
-{
-    int64_t first = *(const int64_t *)a, second = *(const int64_t *)b;
-    return (first > second) - (first < second);
-}
-
 /* All Ps are idle: the M in epoll_wait is who wakes. */
 TEST(what_comes_from_outside_is_waited_for)
 {
@@ -298,9 +291,8 @@ TEST(what_comes_from_outside_is_waited_for)
         late[i] = test_now_ns() - tri_load(&sent_ns[i]);
     }
     pthread_join(thread, NULL);
-    qsort(late, LETTERS, sizeof(late[0]), compare_ns);
     printf("# late by %lld us in the middle\n",
-           (long long)late[LETTERS / 2] / 1000);
+           (long long)test_sort(late, LETTERS) / 1000);
     close_both(pair);
 }
 

@@ -7,7 +7,8 @@
  * ("each_ready_case...") or shuffle nothing ("waiting_cases..."), compare no sums
  * in tri_try_select (SELECT-4: "a_default...", two or more processors), allow
  * one case more (SELECT-5), publish in tri_chan_close after the waking (CHAN-4:
- * "who_is_woken_by_a_close..."), or take few[] for more than 16 (a crash).
+ * "who_is_woken_by_a_close..."), or read a waiter's `next` after he was made ready
+ * (CHAN-1: crashes), or take few[] for more than 16 (a crash).
  */
 #include <tricolor/tricolor.h>
 

@@ -4,7 +4,8 @@
  * of goroutines that are parked for long after they had been deep in calls, and of
  * dead ones; and what is still in use is kept.
  * To see it fail: never call tri_stack_give_back_below (the first), nor tri_g_trim
- * (the third), or let it release up to the stack's top (STACK-3: the second).
+ * (the third), or let it release up to the stack's top (STACK-3: the second); let all
+ * tops be of one colour (STACK-2).
  */
 #include <tricolor/tricolor.h>
 
@@ -13,6 +14,7 @@
 #include "base/atomic.h"
 #include "base/compiler.h"
 #include "base/sanitize.h"
+#include "runtime/sched.h"
 #include "tests/support/test.h"
 
 enum {
@@ -174,6 +176,26 @@ TEST(a_large_dead_stack_goes_back_in_pieces)
     (void)printf("# %.1f MiB, then %.1f\n", before, after);
     if (MEASURED)
         EXPECT_F(after - before <= 16, "%.1f MiB, then %.1f", before, after);
+}
+
+/* Tops that are all aligned alike fall into a few sets of a cache. */
+TEST(tops_of_stacks_are_spread_over_cache_sets)
+{
+    enum {
+        LINE = 64,
+        LINES = 64 /* of a page */
+    };
+    bool seen[LINES] = { false };
+    int different = 0;
+    start(wait_afterwards);
+    for (size_t i = 0; i < tri_g_count(); i++) {
+        uintptr_t top = tri_g_at(i)->stack.top;
+        bool *line = &seen[top / LINE % LINES];
+        different += top != 0 && !*line;
+        *line = *line || top != 0;
+    }
+    end();
+    EXPECT_F(different >= 8, "tops in %d of 64 lines", different);
 }
 
 int

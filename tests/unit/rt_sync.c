@@ -6,7 +6,9 @@
  * "a_wait_group_may_go...", mostly), or panic without take_back (WG-2); hand nobody
  * the mutex ("a_waiter_is_not_starved", after a minute); let sysmon's look() skip
  * TRI_P_RUNNING ("one loop kept the other out"), tri_host_sleep return at once where
- * it yields, or sift_up in runtime/timer.c never swap.
+ * it yields, or sift_up in runtime/timer.c never swap; let tri_waiters_ready read `next`
+ * after tri_ready (BUCKET-2: a deadlock), or take two buckets (BUCKET-1: LOCK-2 dies, in
+ * checked builds).
  */
 #include <tricolor/tricolor.h>
 

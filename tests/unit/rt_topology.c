@@ -6,7 +6,8 @@
  * (FOLLOW-1), take no thread for NOT_OURS in tri_bind_thread (BIND-1), leave
  * tri_bind_again out of follow.c (BIND-2), let both orders begin with the same CPU
  * twice, leave the threads of one P where they are (tri_bind_thread), or take the
- * first part with room (BIND-3).
+ * first part with room (BIND-3); note nothing at the start (FOLLOW-2, in checked
+ * builds).
  */
 #include <tricolor/tricolor.h>
 

@@ -4,7 +4,8 @@
  * that a size class has, and the walk over all spans that carry specials.
  *
  * To see it fail: forget `index->used--` or the move of the last of the few in
- * tri_index_drop, or the copying of the few in grow.
+ * tri_index_drop, or the copying of the few in grow; leave the span in a cell that
+ * tri_index_free gives back (SPEC-4).
  */
 #include "gc/special_index.h"
 #include "alloc/sizeclass.h"

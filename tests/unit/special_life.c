@@ -6,7 +6,9 @@
  * To see it fail, break one thing: leave out the shade in tri_special_free
  * (LIFE-4) or in arm (R-05); do not clear weak handles; queue a revived object's
  * cleanups in sweep_slot; free the record in Stop without unlinking it; leave
- * out tri_special_records_flush, or the publishing, in tri_special_p_retire.
+ * out tri_special_records_flush, or the publishing, in tri_special_p_retire (LIFE-5);
+ * take no lock in drop_stopped (SPEC-1), or, in checked builds, keep arg in a free record
+ * (LIFE-3).
  */
 #include <errno.h>
 

@@ -11,7 +11,8 @@
  *   TLS-1  Thread-local state is reached only through the functions below;
  *          otherwise a goroutine that moved acts on another thread's state.
  *   TLS-2  What tri_local_get() returns may be kept only inside one critical
- *          section, where no switch can happen.
+ *          section, where no switch can happen; otherwise it is another
+ *          thread's.
  *
  * Critical sections.  A signal may suspend a thread in place anywhere but in
  * one.  The low 31 bits of `crit` count nesting; the top bit means "a stop was
