@@ -20,6 +20,7 @@
 #include "base/os.h"
 #include "gc/gc.h"
 #include "gc/percpu.h"
+#include "tests/support/test.h"
 
 #define THREADS_MAX 64
 

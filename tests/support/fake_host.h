@@ -3,6 +3,8 @@
 #ifndef TRI_TESTS_SUPPORT_FAKE_HOST_H
 #define TRI_TESTS_SUPPORT_FAKE_HOST_H
 
+#include "base/atomic.h"
+
 /* Starts the collector; the calling thread is its first mutator, with its stack
  * scanned up to `stack_top` (a frame address of main). */
 void fake_host_start(void *stack_top);

@@ -82,24 +82,6 @@ check_list(const struct node *head, int length)
     EXPECT(head == NULL);
 }
 
-/* POPULATE-1: the fake host wants no section around it, either. */
-TEST(small_objects_lie_on_memory_that_is_there)
-{
-    enum {
-        COUNT = 80000 /* more than other tests have left */
-    };
-    uint64_t before = tri_load(&fake_host_populated_bytes);
-    for (int i = 0; i < COUNT; i++) {
-        struct wide *wide = tri_new(&wide_type);
-        TRI_STORE(&wide->node, global);
-        TRI_STORE(&global, wide);
-    }
-    uint64_t populated = tri_load(&fake_host_populated_bytes) - before;
-    EXPECT_F(populated > COUNT / 2 * sizeof(struct wide), "%llu bytes",
-             (unsigned long long)populated);
-    TRI_STORE(&global, NULL);
-}
-
 TEST(a_list_from_a_static_root_survives_and_dies_with_it)
 {
     int64_t before = live_after_gc();
@@ -307,6 +289,24 @@ TEST(cleanups_of_dead_objects_run_once)
     scrub_stack();
     EXPECT_F(cleanups_seen >= 995 && cleanups_seen <= 1000, "%d of 1000 ran",
              cleanups_seen);
+}
+
+/* POPULATE-1: the fake host wants no section around it, either. */
+TEST(small_objects_lie_on_memory_that_is_there)
+{
+    enum {
+        COUNT = 80000 /* more than other tests have left */
+    };
+    uint64_t before = tri_load(&fake_host_populated_bytes);
+    for (int i = 0; i < COUNT; i++) {
+        struct wide *wide = tri_new(&wide_type);
+        TRI_STORE(&wide->node, global);
+        TRI_STORE(&global, wide);
+    }
+    uint64_t populated = tri_load(&fake_host_populated_bytes) - before;
+    EXPECT_F(populated > COUNT / 2 * sizeof(struct wide), "%llu bytes",
+             (unsigned long long)populated);
+    TRI_STORE(&global, NULL);
 }
 
 int
