@@ -41,13 +41,21 @@ void
 tri_host_populate(void *start, size_t bytes)
 {
     /* Relaxed: our own.  Who must not lose his P takes the faults as he is. */
-    bool gives_way = tri_local_g() != NULL
-                  && tri_load_relaxed(&tri_local_m()->no_preempt) == 0;
-    if (gives_way)
-        tri_blocking_begin();
+    struct tri_m *m = tri_local_m();
+    bool gives_way =
+        tri_local_g() != NULL && tri_load_relaxed(&m->no_preempt) == 0;
+    if (!gives_way) {
+        tri_os_populate(start, bytes);
+        return;
+    }
+    /* Relaxed: our own, and a hint to sysmon.  With our P another thread would
+     * compete for the CPU that clears the pages, and one of those that a pause
+     * waits for (POPULATE-1) might stand behind us there. */
+    tri_store_relaxed(&m->populates, 1);
+    tri_blocking_begin();
     tri_os_populate(start, bytes);
-    if (gives_way)
-        tri_blocking_end();
+    tri_blocking_end();
+    tri_store_relaxed(&m->populates, 0);
 }
 
 void

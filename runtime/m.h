@@ -116,7 +116,8 @@ struct tri_m {
     struct tri_p *leaves_p;   /* [o] the P it parks on; else NULL */
     /* [a] sysmon must leave it its P; written by its own thread. */
     TRI_ATOMIC(uint32_t) no_preempt;
-    uint32_t may_lose_p;  /* [o] in the scheduler: goes idle without */
+    uint32_t may_lose_p; /* [o] in the scheduler: goes idle without */
+    TRI_ATOMIC(uint32_t) populates; /* [a] in a call that needs its CPU */
     uint32_t world_holds; /* [w] its claim is the world's stopper's, now or
                                   * by the time it answers */
     uint32_t loses_p;     /* he took the P: it waits for another */

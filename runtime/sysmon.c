@@ -118,6 +118,7 @@ hand_off_in_call(struct tri_p *p)
 static bool
 retake(struct tri_p *p, int64_t now_ns)
 {
+    struct tri_m *m = tri_load(&p->m);
     uint32_t calls = tri_load_relaxed(&p->calls);
     keep_time(p, now_ns);
     bool over = end_slice(p, now_ns);
@@ -126,6 +127,10 @@ retake(struct tri_p *p, int64_t now_ns)
         p->call_ns = now_ns;
         return (over || is_hogged(p, now_ns)) && hand_off_in_call(p);
     }
+    /* As one that computes.  Relaxed: a hint. */
+    if (m != NULL && tri_load_relaxed(&m->populates) != 0
+        && now_ns - p->call_ns < SLICE_NS)
+        return false;
     /* Its timers: whoever it is handed to sees to them. */
     if (!work_for_more(p) && now_ns - p->call_ns < SLICE_NS
         && tri_load(&p->timers.next_ns) >= tri_load(&tri_sched.watched_ns))

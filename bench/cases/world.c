@@ -6,6 +6,7 @@
  * Counters that end in "_ns" are rows of their own in bench/compare-go.
  */
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -351,6 +352,50 @@ tell_pauses(struct tri_bench_state *state, const char *name,
     }
 }
 
+#define MACHINE_NS INT64_C(2000000000)
+
+struct watch {
+    pthread_t thread;
+    int64_t longest_ns;
+};
+
+/* Does nothing but look at the clock. */
+static void *
+watch_machine(void *arg)
+{
+    struct watch *watch = arg;
+    int64_t before = tri_bench_now_ns();
+    for (int64_t end = before + MACHINE_NS; before < end;) {
+        int64_t now = tri_bench_now_ns();
+        if (now - before > watch->longest_ns)
+            watch->longest_ns = now - before;
+        before = now;
+    }
+    return NULL;
+}
+
+/* What no runtime can do better than: how long the system keeps a thread from its
+ * CPU, when two compute and nobody else is meant to. */
+static void
+tell_machine(struct tri_bench_state *state)
+{
+    struct watch watches[2] = { { .longest_ns = 0 } };
+    int64_t longest = 0;
+    tri_blocking_begin();
+    for (int i = 0; i < 2; i++)
+        if (pthread_create(&watches[i].thread, NULL, watch_machine, &watches[i])
+            != 0)
+            watches[i].thread = 0;
+    for (int i = 0; i < 2; i++)
+        if (watches[i].thread != 0) {
+            pthread_join(watches[i].thread, NULL);
+            if (watches[i].longest_ns > longest)
+                longest = watches[i].longest_ns;
+        }
+    tri_blocking_end();
+    tri_bench_counter(state, "machine_gap_ns", (double)longest);
+}
+
 /* 1 GiB live, 64 MiB of it nodes; 10 000 goroutines wait, one allocates, one
  * never calls the runtime.  The time is that of a collection. */
 TRI_BENCH(pauses, .name = "pause/1GiB_10k", .once = true, .manual_time = true)
@@ -391,8 +436,106 @@ TRI_BENCH(pauses, .name = "pause/1GiB_10k", .once = true, .manual_time = true)
     __atomic_store_n(&over, 1, __ATOMIC_RELAXED);
     tri_waitgroup_wait(&group);
     dismiss(&crowd);
+    tell_machine(state);
     tell_pauses(state, "stopping", &stopping[0], &stopping[1]);
     tell_pauses(state, "total", &total[0], &total[1]);
     memset(blocks, 0, sizeof(blocks));
     list = NULL;
+}
+
+/* ---- what those cost a stop who do nothing ---------------------------------------- */
+
+#define IDLE_CYCLES   400
+#define BLOCKED       1000
+#define PARKED        100000
+#define IDLE_LEAST_NS 0.1 /* told when there is no difference */
+
+struct blocked {
+    pthread_t thread;
+    int read_end;
+    int64_t *there;
+};
+
+static void *
+block(void *arg)
+{
+    const struct blocked *blocked = arg;
+    char byte;
+    if (tri_thread_attach() != 0)
+        return NULL;
+    tri_blocking_begin();
+    __atomic_fetch_add(blocked->there, 1, __ATOMIC_RELEASE);
+    ssize_t bytes = read(blocked->read_end, &byte, 1);
+    tri_blocking_end();
+    tri_thread_detach();
+    return bytes == 0 ? arg : NULL;
+}
+
+/* The time to stop, at the median of some collections. */
+static double
+stop_ns(void)
+{
+    static struct pauses before, after;
+    int64_t cycles = tri_bench_scaled(IDLE_CYCLES);
+    read_pauses("/gc/pauses/stopping:seconds", &before);
+    for (int64_t i = 0; i < cycles; i++)
+        tri_gc();
+    read_pauses("/gc/pauses/stopping:seconds", &after);
+    return quantile(&before, &after, 0.5);
+}
+
+static double
+stop_beside_blocked_ns(int64_t count)
+{
+    static struct blocked threads[BLOCKED];
+    int ends[2];
+    int64_t there = 0;
+    double ns = NAN;
+    if (pipe(ends) != 0)
+        return NAN;
+    int64_t made = 0;
+    for (; made < count; made++) {
+        threads[made] =
+            (struct blocked){ .read_end = ends[0], .there = &there };
+        if (pthread_create(&threads[made].thread, NULL, block, &threads[made])
+            != 0)
+            break;
+    }
+    while (__atomic_load_n(&there, __ATOMIC_ACQUIRE) != made)
+        tri_yield();
+    if (made == count)
+        ns = stop_ns();
+    (void)close(ends[1]);
+    tri_blocking_begin();
+    for (int64_t i = 0; i < made; i++)
+        pthread_join(threads[i].thread, NULL);
+    tri_blocking_end();
+    (void)close(ends[0]);
+    return ns;
+}
+
+static double
+each(double with_ns, double without_ns, int64_t count)
+{
+    double ns = (with_ns - without_ns) / (double)count;
+    return ns < IDLE_LEAST_NS ? IDLE_LEAST_NS : ns;
+}
+
+/* The time is that of a stop with nobody there but us. */
+TRI_BENCH(idle_threads, .name = "pause/idle", .once = true, .manual_time = true)
+{
+    struct crowd crowd = { .size = tri_bench_scaled(PARKED) };
+    int64_t blocked = tri_bench_scaled(BLOCKED);
+    (void)tri_bench_begin(state);
+    double alone = stop_ns();
+    double beside_blocked = stop_beside_blocked_ns(blocked);
+    (void)gather(&crowd);
+    double beside_parked = stop_ns();
+    dismiss(&crowd);
+    (void)tri_bench_end(state);
+    tri_bench_set_seconds(state, alone / 1e9);
+    tri_bench_counter(state, "blocked_thread_ns",
+                      each(beside_blocked, alone, blocked));
+    tri_bench_counter(state, "parked_goroutine_ns",
+                      each(beside_parked, alone, crowd.size));
 }

@@ -5,11 +5,13 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"runtime/metrics"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -268,6 +270,7 @@ func pausesAmongMany(b *testing.B) {
 	over.Store(true)
 	group.Wait()
 	c.dismiss()
+	counters["machine_gap_ns"] = machineGap()
 	for i, name := range []string{"stopping", "total"} {
 		counters[name+"_p50_ns"] = quantile(before[i], after[i], 0.5)
 		counters[name+"_p999_ns"] = quantile(before[i], after[i], 0.999)
@@ -276,7 +279,94 @@ func pausesAmongMany(b *testing.B) {
 	liveBlocks, chain = nil, nil
 }
 
+const machineTime = 2 * time.Second
+
+// As tell_machine: the longest time one of two threads was kept from its CPU.
+func machineGap() float64 {
+	var longest [2]time.Duration
+	var group sync.WaitGroup
+	for i := range longest {
+		group.Add(1)
+		go func() {
+			runtime.LockOSThread()
+			before := time.Now()
+			for end := before.Add(machineTime); before.Before(end); {
+				now := time.Now()
+				longest[i] = max(longest[i], now.Sub(before))
+				before = now
+			}
+			group.Done()
+		}()
+	}
+	group.Wait()
+	return float64(max(longest[0], longest[1]).Nanoseconds())
+}
+
+// ---- what those cost a stop who do nothing
+
+const (
+	idleCycles  = 100
+	blockedSize = 1000
+	parkedSize  = 100000
+	idleLeastNs = 0.1
+)
+
+func stopNs() float64 {
+	before := readPauses()
+	for i := 0; i < idleCycles; i++ {
+		runtime.GC()
+	}
+	return quantile(before[0], readPauses()[0], 0.5)
+}
+
+func stopBesideBlockedNs() float64 {
+	var ends [2]int
+	var there atomic.Int64
+	var group sync.WaitGroup
+	if syscall.Pipe(ends[:]) != nil {
+		return math.NaN()
+	}
+	for i := 0; i < blockedSize; i++ {
+		group.Add(1)
+		go func() {
+			var b [1]byte
+			there.Add(1)
+			syscall.Read(ends[0], b[:])
+			group.Done()
+		}()
+	}
+	for there.Load() != blockedSize {
+		runtime.Gosched()
+	}
+	time.Sleep(100 * time.Millisecond)
+	ns := stopNs()
+	syscall.Close(ends[1])
+	group.Wait()
+	syscall.Close(ends[0])
+	return ns
+}
+
+func idleThreads(b *testing.B) {
+	var c gathering
+	alone := stopNs()
+	blocked := stopBesideBlockedNs()
+	c.gate = make(chan struct{})
+	c.left.Add(parkedSize)
+	for i := 0; i < parkedSize; i++ {
+		go c.waitAtGate()
+	}
+	for c.there.Load() != parkedSize {
+		runtime.Gosched()
+	}
+	parked := stopNs()
+	c.dismiss()
+	manualNs = alone
+	counters["blocked_thread_ns"] = max((blocked-alone)/blockedSize, idleLeastNs)
+	counters["parked_goroutine_ns"] = max((parked-alone)/parkedSize, idleLeastNs)
+}
+
 func init() {
+	register("pause/idle", peerCase{run: idleThreads, once: true})
 	register("ring/503", peerCase{run: ring})
 	register("fan/8", peerCase{run: fan})
 	register("mutex/goroutines:1000", peerCase{
