@@ -68,6 +68,21 @@ def test_page():
     assert report_go.failures(result()) == ["broken"]
 
 
+def test_bounds():
+    made = result()
+    case, counter, bound, _ = report_go.BOUNDS[0]
+    runs_ = [{"ns": 1, "rss_bytes": 1, "bounded": {counter: bound * part}}
+             for part in (0.5, 2, 3)]
+    made["cases"][case] = {"tricolor": runs_, "go": runs(1), "failed": {}}
+    (row,) = report_go.bound_rows(made)
+    assert row[0] == case and row[4].endswith("MISSED"), row
+    runs_.pop()
+    runs_[1]["bounded"] = {counter: bound}
+    (row,) = report_go.bound_rows(made)
+    assert row[4].endswith("met"), row
+    assert row[1] in report_go.page(made) and row[1] in report_go.table(made)
+
+
 def test_goals():
     made = result()
     made["cases"] = {"goroutine/yield/procs:1": made["cases"]["fast"],

@@ -128,7 +128,7 @@ func loneSleep(b *testing.B) {
 
 // ---- a million that wait
 
-const million = 1000000
+const million, crowdCycles = 1000000, 5
 
 type gathering struct {
 	gate  chan struct{}
@@ -174,9 +174,15 @@ func parked(b *testing.B) {
 	first := c.gather()
 	manualNs = first * million
 	counters["bytes_each"] = (residentBytes() - before) / million
+	pauses := readPauses()
 	begin := time.Now()
-	runtime.GC()
-	counters["collection_ns"] = float64(time.Since(begin).Nanoseconds())
+	for i := 0; i < crowdCycles; i++ {
+		runtime.GC()
+	}
+	counters["collection_ns"] = float64(time.Since(begin).Nanoseconds()) / crowdCycles
+	after := readPauses()
+	counters["pause_p50_ns"] = quantile(pauses[1], after[1], 0.5)
+	counters["pause_max_ns"] = quantile(pauses[1], after[1], 1)
 	c.dismiss()
 	counters["second_each_ns"] = c.gather()
 	c.dismiss()
