@@ -106,15 +106,23 @@ TEST(a_stop_does_not_touch_errno)
 
 /* ---- the program's own handlers --------------------------------------------------- */
 
-static volatile uint64_t handled, handler_turns;
+enum {
+    MAX_HANDLERS = 6 /* at once: far fewer than a thread's stack holds */
+};
 
+/* Handlers that began, and that ended; turns of all of them. */
+static volatile uint64_t handled, ended, handler_turns;
+static uint64_t sent; /* the pest's */
+
+/* Counted atomically: one may begin in the middle of another. */
 static TRI_NO_SANITIZE void
 on_usr1(int number)
 {
     (void)number;
-    SET(handled, handled + 1);
+    __atomic_add_fetch(&handled, 1, __ATOMIC_SEQ_CST);
     for (int i = 0; i < 20000; i++)
         handler_turns++;
+    __atomic_add_fetch(&ended, 1, __ATOMIC_SEQ_CST);
 }
 
 static void *
@@ -145,13 +153,26 @@ enough_handled(void)
     return GET(handled) > 20;
 }
 
+/*
+ * The next one waits until the last has begun, and until there is room: the world is
+ * stopped for most of the time, so handlers that block nothing come faster than they
+ * end; and a thread that finds a stop and a signal waiting each time it goes on takes
+ * a frame more each time, and not one step.  Its stack ends after some 2400.
+ */
+static bool
+may_send(void)
+{
+    return GET(ready) != 0 && GET(handled) >= sent
+        && sent - GET(ended) < MAX_HANDLERS;
+}
+
 /* Nobody the runtime knows. */
 static void *
 pester(void *unused)
 {
     while (GET(leave) == 0) {
-        if (GET(ready) != 0)
-            (void)tgkill(getpid(), tid, SIGUSR1);
+        if (may_send() && tgkill(getpid(), tid, SIGUSR1) == 0)
+            sent++;
         nanosleep(&(struct timespec){ .tv_nsec = 20000 }, NULL);
     }
     return unused;
@@ -165,7 +186,7 @@ stop_with_pest(int flags)
     pthread_t pest;
     SET(ready, 0);
     SET(leave, 0);
-    handled = 0;
+    sent = handled = ended = 0;
     EXPECT_EQ(pthread_create(&pest, NULL, pester, NULL), 0);
     stop_beside(spin, no_handler_moves, enough_handled);
     tri_blocking_begin();
