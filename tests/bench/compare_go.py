@@ -118,6 +118,7 @@ def main(program):
     test_arithmetic()
     test_page()
     test_goals()
+    test_bounds()
     test_command(compare)
     test_same_cases(compare, Path(program))
 
