@@ -8,8 +8,10 @@
  */
 #include "alloc/heap.h"
 
+#include "alloc/bits.h"
 #include "alloc/heap_pages.h"
 #include "base/check.h"
+#include "base/option.h"
 #include "trace/trace.h"
 
 struct tri_heap_pages tri_heap_pages = { .lock = TRI_LOCK_INIT(HEAP) };
@@ -19,6 +21,8 @@ struct tri_heap_stats tri_heap_stats;
 #define WINDOW_TAKE_MAX 16u
 /* Structs a P takes at a time: about what a window of pages needs. */
 #define SPANS_AHEAD 32u
+/* Populated at a time, where the system has small pages only. */
+#define POPULATE_PAGES 8u
 /* The most address space that is made usable at once beyond the need. */
 #define GROW_PAGES_MAX (TRI_ARENA_BYTES >> TRI_PAGE_SHIFT)
 
@@ -150,27 +154,34 @@ take_locked(struct tri_page_cache *cache, struct run *run)
     return span;
 }
 
-size_t
-tri_heap_look_ahead(struct tri_page_cache *pages, uintptr_t *start)
+/*
+ * The run is to be used, and has no memory behind it: so the caller hears what to
+ * populate.  Of a window as much as may come from one page fault, or from one system
+ * call with small pages; it counts as backed from now on (HEAP-2).
+ */
+static void
+tell_fresh(struct tri_page_cache *cache, const struct run *run)
 {
-    struct tri_page_window *window = &pages->window;
-    if (window->free != 0)
-        return 0;
-    tri_lock(&tri_heap_pages.lock);
-    (void)take_window(window);
-    tri_unlock(&tri_heap_pages.lock);
-    uint64_t released = window->released;
-    if (released == 0)
-        return 0;
-    window->released = 0;
-    /* Relaxed: statistics order nothing. */
-    tri_sub_relaxed(
-        &tri_heap_stats.released_bytes,
-        (int64_t)((size_t)__builtin_popcountll(released) << TRI_PAGE_SHIFT));
-    uint32_t first = (uint32_t)__builtin_ctzll(released);
-    uint32_t end = 64 - (uint32_t)__builtin_clzll(released);
-    *start = tri_space_page_address(window->page + first);
-    return (size_t)(end - first) << TRI_PAGE_SHIFT;
+    struct tri_page_window *window = &cache->window;
+    uint32_t ahead = tri_debug.hugepages != 0 ? 64 : POPULATE_PAGES;
+    uint32_t count = (uint32_t)run->count;
+    if (run->page - window->page < 64 && window->released != 0) {
+        uint32_t first = (uint32_t)(run->page - window->page);
+        uint32_t end = 64 - (uint32_t)__builtin_clzll(window->released);
+        if (end > first + count)
+            count = end - first < ahead ? end - first
+                  : count > ahead       ? count
+                                        : ahead;
+        uint64_t mask = tri_bits_mask(first, count);
+        /* Relaxed: statistics order nothing. */
+        tri_sub_relaxed(
+            &tri_heap_stats.released_bytes,
+            (int64_t)((size_t)tri_bits_count(window->released & mask)
+                      << TRI_PAGE_SHIFT));
+        window->released &= ~mask;
+    }
+    cache->fresh = tri_space_page_address(run->page);
+    cache->fresh_bytes = (size_t)count << TRI_PAGE_SHIFT;
 }
 
 /* ---- spans ------------------------------------------------------------------- */
@@ -284,6 +295,8 @@ tri_heap_alloc_span(uint32_t kind_index, size_t large_bytes, uint32_t sweep_gen,
     fill(span, kind, &run, large_bytes, sweep_gen);
     publish(span, run.page);
     account((int64_t)run.count, run.released, (int64_t)large_bytes);
+    if (TRI_UNLIKELY(run.released != 0) && pages != NULL && large_bytes == 0)
+        tell_fresh(pages, &run);
     tri_trace_span_alloc(span->base, (uint32_t)run.count, kind_index,
                          span->slot_count);
     return span;
@@ -319,6 +332,7 @@ tri_heap_free_span(struct tri_span *span)
 void
 tri_heap_flush_pages(struct tri_page_cache *pages)
 {
+    pages->fresh_bytes = 0;
     if (pages->window.free == 0 && pages->spans.first == NULL)
         return;
     tri_lock(&tri_heap_pages.lock);

@@ -29,6 +29,10 @@
 struct tri_page_cache {
     struct tri_page_window window;
     struct tri_span_list spans;
+    uintptr_t
+        fresh; /* from here on the last span for small objects, and what */
+    size_t
+        fresh_bytes; /* comes next, lack memory: to be populated; 0: nothing */
 };
 
 /*
@@ -44,13 +48,6 @@ TRI_NODISCARD struct tri_span *tri_heap_alloc_span(
 
 /* Returns the pages.  used_count is 0, the caller owns the span (SPAN-3). */
 void tri_heap_free_span(struct tri_span *span);
-
-/*
- * A P whose window is empty takes the next one.  Returns how many bytes from *start
- * on may have no memory behind them; they count as backed from now on (HEAP-2), so the
- * caller has the system see to it: tri_os_populate.  0: none, or no window.
- */
-size_t tri_heap_look_ahead(struct tri_page_cache *pages, uintptr_t *start);
 
 /* Gives a P's cached pages back: at P destruction and after each cycle. */
 void tri_heap_flush_pages(struct tri_page_cache *pages);

@@ -13,6 +13,9 @@
  *           are those traced, the words in hand when marking began, and those
  *           taken since, all black.  Otherwise a flush takes away what the turn
  *           did not count, and the size goes below 0.
+ *   POPULATE-1  The page faults of fresh pages are taken in a blocking call, before
+ *           small objects are made there.  Otherwise a pause waits for one: the
+ *           system clears 2 MiB, or waits for a host's memory (5 ms and more).
  */
 #include "gc/malloc.h"
 
@@ -78,29 +81,6 @@ enter_with_p(void)
     tri_sweep_flush_stale(p);
     tri_host_restore_cache();
     return p;
-}
-
-/*
- * The same, for small objects: pages that have no memory behind them are given some
- * here, and not by whoever touches them first, in his section.
- *
- *   POPULATE-1  The page faults of fresh pages are taken in a blocking call.
- *               Otherwise a pause waits for one: the system clears 2 MiB, or waits
- *               for a host's memory (5 ms and more were seen).
- */
-static struct tri_gc_p *
-enter_with_pages(void)
-{
-    struct tri_gc_p *p = enter_with_p();
-    uintptr_t start;
-    size_t bytes;
-    if (TRI_LIKELY(p->mcache.pages.window.free != 0)
-        || tri_critical_depth() != 1
-        || (bytes = tri_heap_look_ahead(&p->mcache.pages, &start)) == 0)
-        return p;
-    tri_leave();
-    tri_host_populate((void *)start, bytes);
-    return enter_with_p();
 }
 
 /* ---- small objects ------------------------------------------------------------- */
@@ -225,12 +205,36 @@ take_slot(struct tri_gc_p *p, uint32_t kind, const void *header)
     return slot;
 }
 
+/*
+ * Enters with a slot of `kind` to be had, if there is memory, and that touched.  What
+ * is fresh is populated outside of the section (POPULATE-1); it may go to another P
+ * meanwhile, or back to the system, which makes a page fault more or counts some of
+ * it as released that is not.
+ */
+static struct tri_gc_p *
+enter_with_slot(uint32_t kind)
+{
+    for (;;) {
+        struct tri_gc_p *p = enter_with_p();
+        struct tri_page_cache *pages = &p->mcache.pages;
+        if (p->mcache.slots.slot[kind].free == 0)
+            (void)refill(p, kind);
+        if (TRI_LIKELY(pages->fresh_bytes == 0) || tri_critical_depth() != 1)
+            return p;
+        void *start = (void *)pages->fresh;
+        size_t bytes = pages->fresh_bytes;
+        pages->fresh_bytes = 0;
+        tri_leave();
+        tri_host_populate(start, bytes);
+    }
+}
+
 static void *
 alloc_small(uint32_t kind, const void *header)
 {
     size_t bytes = tri_kinds[kind].slot_bytes;
     tri_cycle_before_alloc(bytes);
-    struct tri_gc_p *p = enter_with_pages();
+    struct tri_gc_p *p = enter_with_slot(kind);
     void *slot = take_slot(p, kind, header);
     tri_leave();
     if (TRI_UNLIKELY(slot == NULL))
@@ -271,7 +275,8 @@ static void *
 alloc_tiny(size_t bytes)
 {
     tri_cycle_before_alloc(bytes);
-    struct tri_gc_p *p = enter_with_pages();
+    struct tri_gc_p *p =
+        enter_with_slot(tri_noscan_kind_by_words[TRI_TINY_BYTES / 8]);
     void *object = take_tiny(p, bytes);
     tri_leave();
     if (TRI_UNLIKELY(object == NULL))

@@ -3,7 +3,7 @@
  * tests/unit/alloc_heap.c: spans' birth and death.
  * To see it fail: in alloc/heap.c, leave the page kinds of a freed span
  * standing (SPACE-1), set need_zero to 0 (HEAP-1), skip `released` in account(), or
- * leave a window's bits standing in tri_heap_look_ahead (HEAP-2).
+ * leave a window's bits standing in tell_fresh (HEAP-2).
  */
 #include "alloc/heap.h"
 
@@ -169,25 +169,33 @@ TEST(what_is_released_is_counted_and_reads_as_zero)
     span_drop(span);
 }
 
-TEST(who_looks_ahead_gets_memory_that_counts_as_backed)
+TEST(what_is_fresh_is_told_once_and_counts_as_backed)
 {
     heap_begin();
     struct tri_page_cache cache = { 0 };
-    uintptr_t start = 0;
     while (tri_heap_scavenge(SIZE_MAX / 2) != 0)
         ;
-    int64_t released = tri_load(&tri_heap_stats.released_bytes);
-    size_t bytes = tri_heap_look_ahead(&cache, &start);
-    EXPECT(bytes > 0 && bytes <= 64 * TRI_PAGE_BYTES);
-    EXPECT(start >= tri_space.base && start % TRI_PAGE_BYTES == 0);
-    EXPECT(tri_load(&tri_heap_stats.released_bytes) < released);
-    EXPECT_EQ(tri_heap_look_ahead(&cache, &start), 0); /* it has a window */
-    struct tri_span *span = tri_heap_alloc_span(1, 0, 4, &cache);
-    EXPECT(span != NULL && span->need_zero);
-    span_drop(span);
+    struct tri_span *span[8];
+    for (size_t i = 0; i < TRI_ARRAY_COUNT(span); i++) {
+        int64_t released = tri_load(&tri_heap_stats.released_bytes);
+        cache.fresh_bytes = 0;
+        span[i] = tri_heap_alloc_span(1, 0, 4, &cache);
+        EXPECT(span[i] != NULL);
+        if (cache.fresh_bytes == 0) {
+            EXPECT(i > 0 && span[i]->need_zero);
+            continue;
+        }
+        EXPECT_EQ(cache.fresh, span[i]->base);
+        EXPECT(cache.fresh_bytes <= 64 * TRI_PAGE_BYTES);
+        EXPECT_EQ(released - tri_load(&tri_heap_stats.released_bytes),
+                  cache.fresh_bytes);
+    }
+    EXPECT_EQ(cache.fresh_bytes, 0); /* of the same page fault */
+    for (size_t i = 0; i < TRI_ARRAY_COUNT(span); i++)
+        span_drop(span[i]);
     tri_heap_flush_pages(&cache);
     heap_check();
-    EXPECT(tri_heap_free_bytes() > 0); /* so it can be released again */
+    EXPECT(tri_heap_free_bytes() > 0); /* it can be released again */
 }
 
 TEST(structs_are_reused_and_keep_what_must_survive)

@@ -9,8 +9,9 @@
  * (ALLOC-2), or the `+ 3` out of refill (CACHE-1: SWEEP-1 dies).  In checked builds
  * assertions die here of CYCLE-1 and WORK-2 (count nobody in tri_cycle_drain), CYCLE-4
  * (no tri_weak_block) and SWEEP-3 (list first in publish).  Let alloc_small enter with
- * enter_with_p (POPULATE-1: no byte).
+ * enter_with_p (POPULATE-1: no byte), or tell_fresh tell of windows alone.
  */
+#include "alloc/heap.h"
 #include "base/option.h"
 #include "gc/cycle.h"
 #include "gc/gc.h"
@@ -291,22 +292,33 @@ TEST(cleanups_of_dead_objects_run_once)
              cleanups_seen);
 }
 
-/* POPULATE-1: the fake host wants no section around it, either. */
+/* POPULATE-1: the fake host wants no section around it, either.  In spans of one
+ * page, and of several. */
 TEST(small_objects_lie_on_memory_that_is_there)
 {
+    static const size_t sizes[] = { 64, 800, 1408, 3072, 6144, 10240 };
     enum {
-        COUNT = 80000 /* more than other tests have left */
+        BYTES = 48 << 20 /* more than other tests have left */
     };
-    uint64_t before = tri_load(&fake_host_populated_bytes);
-    for (int i = 0; i < COUNT; i++) {
-        struct wide *wide = tri_new(&wide_type);
-        TRI_STORE(&wide->node, global);
-        TRI_STORE(&global, wide);
+    for (size_t s = 0; s < TRI_ARRAY_COUNT(sizes); s++) {
+        uint64_t before = tri_load(&fake_host_populated_bytes);
+        void **last = NULL;
+        for (size_t done = 0; done < BYTES; done += sizes[s]) {
+            void **block = tri_alloc_conservative(sizes[s]);
+            TRI_STORE(block, last);
+            last = block;
+            TRI_STORE(&global, block);
+        }
+        uint64_t populated = tri_load(&fake_host_populated_bytes) - before;
+        EXPECT_F(populated > BYTES / 2, "%zu bytes each: %llu bytes", sizes[s],
+                 (unsigned long long)populated);
+        TRI_STORE(&global, NULL);
+        last = NULL;
+        (void)live_after_gc();
+        (void)live_after_gc(); /* what the first one was too late to free */
+        while (tri_heap_scavenge(SIZE_MAX / 2) != 0)
+            ;
     }
-    uint64_t populated = tri_load(&fake_host_populated_bytes) - before;
-    EXPECT_F(populated > COUNT / 2 * sizeof(struct wide), "%llu bytes",
-             (unsigned long long)populated);
-    TRI_STORE(&global, NULL);
 }
 
 int
