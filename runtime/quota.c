@@ -15,8 +15,8 @@
 #include "runtime/bind.h"
 #include "runtime/sched.h"
 
-#define GROUPS_BYTES 4096 /* of /proc/self/cgroup: a line for each hierarchy */
-#define PATH_BYTES   1024 /* a longer one is not looked at */
+#define GROUPS_BYTES 16384 /* /proc/self/cgroup: a line for each hierarchy */
+#define PATH_BYTES   1024  /* a longer one is not looked at */
 #define NUMBER_MAX                                                             \
     (INT64_MAX / 20000) /* of microseconds: the kernel has fewer */
 
@@ -30,10 +30,16 @@ read_text(const char *path, char *text, size_t size)
         tri_syscall3(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
-    long bytes = tri_syscall3(SYS_read, fd, (long)text, (long)size - 1);
+    size_t length = 0;
+    long bytes; /* of one read: procfs has a page at most */
+    while (length + 1 < size
+           && (bytes = tri_syscall3(SYS_read, fd, (long)(text + length),
+                                    (long)(size - 1 - length)))
+                  > 0)
+        length += (size_t)bytes;
     tri_syscall3(SYS_close, fd, 0, 0);
-    text[bytes > 0 ? bytes : 0] = '\0';
-    return bytes > 0;
+    text[length] = '\0';
+    return length > 0;
 }
 
 /* The number at *at, which goes behind it and the space that follows; 0: a word is

@@ -70,6 +70,8 @@ fell(void)
     "/a-group-with-a-name-as-container-managers-give-it-of-which-there-are-"   \
     "many-in-one-path-0123456789abcdef0123456789abcdef0123456789abcdef"
 
+#define PATH_OF_A_KIB FAR FAR FAR FAR FAR FAR FAR FAR
+
 static const struct {
     const char *groups;
     const char *file[3][2];
@@ -115,6 +117,12 @@ static const struct {
     { "9:memory:" FAR FAR FAR "\n8:pids:" FAR FAR FAR "\n0::" FAR "\n",
       { { V2(FAR), "200000 100000\n" } },
       2000 },
+    /* More than one read gives. */
+    { "9:memory:" PATH_OF_A_KIB "\n8:pids:" PATH_OF_A_KIB
+      "\n7:rdma:" PATH_OF_A_KIB "\n6:misc:" PATH_OF_A_KIB
+      "\n5:hugetlb:" PATH_OF_A_KIB "\n0::/late\n",
+      { { V2("/late"), "300000 100000\n" } },
+      3000 },
     { "nonsense\n::\n", { { V2(""), "nonsense\n" } }, 0 },
 };
 
