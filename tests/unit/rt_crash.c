@@ -533,7 +533,7 @@ TEST(a_panic_handler_may_jump_and_the_runtime_goes_on)
 /* ---- leaving by the wrong door ---------------------------------------------------- */
 
 /* The main goroutine sees to it that nobody is waited for in vain. */
-static int
+static __attribute__((noinline)) int
 run_beside_collections(void (*fn)(void *))
 {
     alarm(60);
