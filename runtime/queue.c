@@ -29,8 +29,12 @@
  *
  *   GLOBAL-1  Who was taken from here counts in queue_count until he stands in a
  *             local queue; otherwise a P goes idle between the two, and nobody wakes
- *             it.  Argued, no test: it takes a microsecond, in which the other looks
- *             at both.
+ *             it.
+ *
+ * Between the two the count is higher than what is here, and an M with nothing to do
+ * looks again and again instead of going idle: for less than a microsecond, or, if the
+ * system puts the taker's thread aside there, until that goes on.  For as long nobody
+ * can steal what he took, and who yields is put in here.
  */
 static void
 append_locked(struct tri_g *first, uint32_t count)

@@ -4,11 +4,14 @@
 # is, and once for each fault that Relacy has to find.  Below, protocols of several
 # structures, as models of their own, whose states Spin searches.
 find_path(RELACY_INCLUDE relacy/relacy.hpp)
-if(NOT RELACY_INCLUDE OR NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
     return()
 endif()
 
 function(tri_model name)
+    if(NOT RELACY_INCLUDE)
+        return()
+    endif()
     cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "FAULTS")
     foreach(fault IN LISTS arg_FAULTS ITEMS none)
         set(target model_${name})
@@ -65,7 +68,9 @@ tri_spin(sched_defers sched.pml safety DEFERS TOKENS=1)
 tri_spin_mutants(sched safety DEFINES DEFERS TOKENS=1
     MUTANTS NO_MAKE_UP LOOK_FIRST)
 tri_spin_mutants(sched safety DEFINES INTRUDER TOKENS=1
-    MUTANTS STATE_EARLY RUN_SCANNED DROP_SCAN STAY_LISTED)
+    MUTANTS STATE_EARLY RUN_SCANNED DROP_SCAN STAY_LISTED COUNT_EARLY)
+tri_spin_mutants(sched progress DEFINES INTRUDER TOKENS=1
+    MUTANTS NO_SHARE THIEF_QUEUES)
 
 foreach(without IN ITEMS NO_SYSMON NO_WORLD NO_B)
     string(TOLOWER "${without}" name)

@@ -8,7 +8,8 @@
  * goroutine 1 passes it to an attached thread, which passes it back.  So work that
  * waits with a P idle (SCHED-2), or a wake-up that comes before the sleep (PARK-1),
  * stops the ring, and Spin finds a deadlock.  With -DINTRUDER goroutine 1 passes it
- * back itself and yields, and once a stack is scanned or a stale wake-up comes.
+ * back itself and yields, goroutine 0 may yield before it computes, and once a stack is
+ * scanned or a stale wake-up comes.
  * A thread that is born is one of the idle ones, which plays its part.
  *
  * One step of the model is one access to what others see without a lock; what
@@ -38,6 +39,11 @@
  *   LOOK_FIRST       it looks for work before it ends it (SCHED-5)
  *   STAY_LISTED      a thread that wakes without a P stays in the list of the idle
  *   NO_NOTE          a wake-up is not remembered, so it may come too early
+ *   COUNT_EARLY      who takes from the global queue lowers its count before the rest
+ *                    of his share stands in his own (GLOBAL-1)
+ * and, in progress mode, where nobody stands still and no token goes on:
+ *   NO_SHARE         a P's share of the global queue may be none
+ *   THIEF_QUEUES     a thief runs nothing of what he got, and looks again
  *
  * To see how an error comes about:
  *   tests/model/run-spin sched.pml safety TOKENS=1 MUTANT_NO_LOOK --replay
@@ -102,6 +108,9 @@ bool s_wait[3];
 byte s_count[3];
 bool ran;
 bool has_token; /* goroutine 1 */
+#ifdef PAIR
+bool gave; /* goroutine 0 gave the token, and computes next */
+#endif
 
 #define LOCK   atomic { !lock -> lock = true }
 #define UNLOCK lock = false
@@ -422,23 +431,47 @@ inline take_local()
     fi
 }
 
-/* take_global: one to run, and a share for the local queue. */
+/* How many of so many it takes, as the P's share. */
+#ifdef MUTANT_NO_SHARE
+#    define SHARE(count) ((count) / NP)
+#else
+#    define SHARE(count) ((count) / NP + 1)
+#endif
+
+#define LOWER_COUNT                                                            \
+    queue_count = queue_count - (g != NONE -> 1 : 0) - (q != NONE -> 1 : 0)
+
+/* take_global, settle_chains: one to run, and the rest of the share, which it counted
+ * before it had the lock, for the local queue.  Who goes first does not matter for
+ * one; of two it is goroutine 0, which waits for the other. */
 inline take_global()
 {
-    LOCK;
+    atomic {
+        !lock;
+        if
+        :: share > 0 && (queue & 1) != 0 -> g = 0; share--; queue = queue & ~1
+        :: share > 0 && queue == 2 -> g = 1; share--; queue = 0
+        :: share == 1 && queue == 3 -> g = 1; share--; queue = 1
+        :: else
+        fi;
+        if
+        :: g == 0 && share > 0 && queue == 2 -> q = 1; queue = 0
+        :: else
+        fi;
+        share = 0;
+#ifdef MUTANT_COUNT_EARLY
+        LOWER_COUNT
+#endif
+    }
     if
-    :: queue_count == 1 ->
-        d_step {
-            g = (queue == 1 -> 0 : 1);
-            queue = 0;
-            queue_count = 0;
-            UNLOCK
-        }
-    :: queue_count == 2 ->
-        d_step { g = 0; queue = 0; queue_count = 0 };
-        d_step { runq[p] = runq[p] | 2; UNLOCK }
-    :: else -> UNLOCK
-    fi
+    :: q != NONE -> runq[p] = runq[p] | (1 << q)
+    :: else
+    fi;
+#ifdef MUTANT_COUNT_EARLY
+    q = NONE
+#else
+    d_step { LOWER_COUNT; q = NONE }
+#endif
 }
 
 /* steal: the queue first, then even what the owner is about to run. */
@@ -461,6 +494,7 @@ proctype scheduler(byte m)
     byte q = NONE;
     byte g = NONE;
     byte who = NONE;
+    byte share;
     bool yes, wanted;
 
     if
@@ -493,7 +527,7 @@ loop: /* tri_sched_loop */
         if
         :: g != NONE -> goto execute
         :: g == NONE && queue_count == 0
-        :: else -> goto global
+        :: else -> share = SHARE(queue_count); goto global
         fi
     }
     goto none;
@@ -526,7 +560,11 @@ none:
     atomic {
         steal();
         if
+#ifdef MUTANT_THIEF_QUEUES
+        :: g != NONE -> runq[p] = runq[p] | (1 << g); g = NONE; goto loop
+#else
         :: g != NONE -> goto execute
+#endif
         :: else
         fi
     }
@@ -611,15 +649,30 @@ execute:
     /* The goroutine. */
 body:
     if
+#ifdef PAIR
+    :: g == 0 && !gave ->
+#else
     :: g == 0 ->
+#endif
         ran = false;
         post(1);
         if
         :: yes -> ready(1, p)
         :: else
         fi;
+#ifdef PAIR
+        gave = true;
+        if
+        :: goto yield
+        :: yes = false; goto body
+        fi
+    :: g == 0 && gave ->
+#endif
         atomic { ran; ran = false }; /* computes until then */
         ALIVE;
+#ifdef PAIR
+        gave = false;
+#endif
         enlist(0)
     :: g == 1 && has_token ->
         d_step { ran = true; has_token = false };
@@ -639,9 +692,9 @@ progress_ring:
 #endif
         ALIVE;
 #ifdef PAIR
-        /* tri_yield, settle */
-        d_step { on_stack[1]--; g_state[1] = RUNNABLE; g = NONE };
-        atomic { !lock -> queue = queue | 2; queue_count++ };
+yield:  /* tri_yield, settle; put_behind, as if the local queue were full */
+        atomic { yes = false; on_stack[g]--; g_state[g] = RUNNABLE };
+        atomic { !lock -> queue = queue | (1 << g); queue_count++; g = NONE };
         wake();
         goto loop
 #else

@@ -11,6 +11,7 @@
  * again (FOLLOW-1); let tri_gc_rest_begin take no turn and stop_at_rest stop the world
  * until it meets the phase off, or never start what was refused (CYCLE-5: the last two
  * tests); stop threads in the sanitizer's code (SIG-5; under TSan: it hangs).
+ * T-010: let find_work never look at the global queue first (the test that says so).
  * SCHED-8: let find_work clear `preempt` and nothing else (both tests of it), or
  * tri_sched_take_local begin a slice where it inherits one (the first; it gives up
  * after 60 s).
@@ -310,6 +311,67 @@ TEST(after_a_slice_the_queue_has_its_turn)
     int taken = turns_before_ours(take_long_turns);
     EXPECT_F(taken <= 2, "%d turns, %" PRIu64 " preemptions", taken,
              preemptions() - before);
+    tri_set_procs(2);
+}
+
+/* ---- the global queue's turn ---------------------------------------------------- */
+
+enum {
+    PAIRS = 4,
+    MANY_TURNS = 20000
+};
+static struct tri_chan *pair_token[PAIRS][2];
+
+/* Of each pair one is ready: the pairs whose turn it is not wait in the local queue.
+ * They leave in the end even if nobody else has a turn. */
+static void
+pass_for_ever(void *number)
+{
+    uintptr_t pair = (uintptr_t)number / 2, own = (uintptr_t)number % 2;
+    for (bool over = false; !over;) {
+        tri_chan_recv(pair_token[pair][own], NULL);
+        over = turns_are_over || turns_taken > MANY_TURNS;
+        turns_taken++;
+        tri_chan_send(pair_token[pair][1 - own], NULL);
+    }
+    tri_waitgroup_done(&group);
+}
+
+/* As somebody would be who is made ready by a thread without a P. */
+static bool
+into_the_global_queue(struct tri_g *g, void *unused)
+{
+    (void)unused;
+    tri_g_make_runnable(g);
+    tri_sched_put_global(g);
+    return true;
+}
+
+/* One P, so plain variables do.  Every 61st decision: what is counted is decisions of
+ * those who pass tokens, so how fast the machine is does not matter.  Who is preempted
+ * goes to the global queue, too; the others go on. */
+TEST(the_global_queue_has_its_turn_beside_a_local_one_that_is_never_empty)
+{
+    tri_set_procs(1);
+    turns_are_over = false;
+    turns_taken = 0;
+    tri_waitgroup_add(&group, 2 * PAIRS);
+    for (uintptr_t i = 0; i < 2 * PAIRS; i++) {
+        TRI_STORE(&pair_token[i / 2][i % 2], tri_chan_make(0, 1));
+        if (i % 2 == 0)
+            continue;
+        tri_go(pass_for_ever, (void *)(i - 1));
+        tri_go(pass_for_ever, (void *)i);
+    }
+    for (int i = 0; i < PAIRS; i++)
+        tri_chan_send(pair_token[i][0], NULL);
+    for (int round = 0; round < 50; round++) {
+        turns_taken = 0;
+        tri_park(into_the_global_queue, NULL, "the global queue");
+        EXPECT_F(turns_taken < MANY_TURNS, "in round %d nobody looked", round);
+    }
+    turns_are_over = true;
+    tri_waitgroup_wait(&group);
     tri_set_procs(2);
 }
 
