@@ -21,6 +21,7 @@
 
 #include "base/option.h"
 #include "runtime/bind.h"
+#include "runtime/topology.h"
 #include "tests/support/test.h"
 #include "trace/record.h"
 
