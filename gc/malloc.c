@@ -13,6 +13,10 @@
  *           are those traced, the words in hand when marking began, and those
  *           taken since, all black.  Otherwise a flush takes away what the turn
  *           did not count, and the size goes below 0.
+ *   POPULATE-1  The page faults of fresh pages are taken in a blocking call, not
+ *               in the section of whoever touches them first.  Otherwise a pause
+ *               waits for one: the system clears 2 MiB, or waits for a host's memory
+ *               (5 ms and more were seen).
  */
 #include "gc/malloc.h"
 
@@ -80,14 +84,8 @@ enter_with_p(void)
     return p;
 }
 
-/*
- * The same, for small objects: pages that have no memory behind them are given some
- * here, and not by whoever touches them first, in his section.
- *
- *   POPULATE-1  The page faults of fresh pages are taken in a blocking call.
- *               Otherwise a pause waits for one: the system clears 2 MiB, or waits
- *               for a host's memory (5 ms and more were seen).
- */
+/* The same, for small objects: pages that have no memory behind them are given some
+ * here (POPULATE-1). */
 static struct tri_gc_p *
 enter_with_pages(void)
 {
