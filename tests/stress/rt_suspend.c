@@ -7,7 +7,7 @@
  * To see it fail: rt_broken_* (tests/runtime.cmake) are this program over a
  * runtime with one fault each, TRI_BREAK_* in runtime/signal.c, suspend.c and
  * claim.c: SIG-1 is
- * rt_broken_mask and rt_broken_alternate.  For the last test, install the handler by
+ * their faults mask and alternate.  For the last test, install the handler by
  * sigaction(3) (SIG-2).
  */
 #include <tricolor/tricolor.h>
