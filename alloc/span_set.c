@@ -21,6 +21,7 @@
 
 #define BLOCK_SPANS 512u
 #define SPINE_FIRST 16u
+#define REST_NS     INT64_C(50000)
 
 /* Type-stable, off-heap: on `free_blocks` or in one set's spine. */
 struct block {
@@ -31,15 +32,15 @@ struct block {
 
 static struct tri_lfstack free_blocks;
 
-/* Spins a while, then lets others run: what we wait for is a few instructions
- * of a thread that the system may have put aside. */
+/* Spins a while, then sleeps, and does not yield (STW-5): what we wait for is a few
+ * instructions of a thread that the system may have put aside. */
 static void
 back_off(uint32_t *turn)
 {
     if (++*turn < 64)
         tri_cpu_relax();
     else
-        tri_os_yield();
+        tri_os_sleep_ns(REST_NS);
 }
 
 static struct block *

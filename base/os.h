@@ -64,7 +64,6 @@ int tri_os_pid(void);
 /* 0 or -errno. */
 int tri_os_signal_thread(int tid, int signal);
 void tri_os_sleep_ns(int64_t ns);
-void tri_os_yield(void);
 
 /* From a counter that needs no system call; seeds. */
 uint64_t tri_os_ticks(void);

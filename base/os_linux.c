@@ -393,12 +393,6 @@ tri_os_sleep_ns(int64_t ns)
         ;
 }
 
-void
-tri_os_yield(void)
-{
-    (void)tri_syscall3(SYS_sched_yield, 0, 0, 0);
-}
-
 uint64_t
 tri_os_ticks(void)
 {

@@ -8,9 +8,7 @@
  *            critical section in which it was taken ends.
  *   ALLOC-3  Assist debt is paid before a cache is refilled, never inside a
  *            section (A-022); a cycle starts only after one (A-023); otherwise
- *            the world is to stop for who is in a section, and waits for him;
- *            otherwise the world is to stop for who is in a section and waits
- *            for that.
+ *            the world is to stop for who is in a section, and waits for him.
  */
 #ifndef TRI_GC_MALLOC_H
 #define TRI_GC_MALLOC_H

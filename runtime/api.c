@@ -8,8 +8,8 @@
 #include "base/format.h"
 #include "base/option.h"
 #include "gc/gc.h"
-#include "runtime/bind.h"
 #include "runtime/sched.h"
+#include "runtime/topology.h"
 
 TRI_API const char *
 tri_version(void)

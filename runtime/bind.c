@@ -25,14 +25,15 @@
  * Not otherwise: threads bound for good; a blocking call hands the P to another
  * thread, which would have to be one of that CPU.
  */
-#include "runtime/bind.h"
 
 #include <hwloc.h>
 
 #include "base/format.h"
 #include "base/option.h"
 #include "base/syscall.h"
+#include "runtime/bind.h"
 #include "runtime/sched.h"
+#include "runtime/topology.h"
 
 #define WORD_BITS (8 * sizeof(unsigned long))
 

@@ -18,6 +18,7 @@
 #include "base/option.h"
 #include "runtime/bind.h"
 #include "runtime/sched.h"
+#include "runtime/topology.h"
 
 int64_t tri_follow_period_ns = 1000000000; /* [c] once sysmon runs */
 

@@ -34,6 +34,17 @@ tri_m_go_idle(struct tri_m *m, uint64_t calls_before)
     return true;
 }
 
+void
+tri_m_unlist_locked(struct tri_m *m)
+{
+    struct tri_m **at = &tri_sched.idle_m;
+    while (*at != m)
+        at = &(*at)->link;
+    *at = m->link;
+    m->link = NULL;
+    m->listed = 0;
+}
+
 /* Blocked, until woken or until then (0: for ever); true: woken. */
 static bool
 sleep_until(struct tri_m *m, int64_t until_ns)
@@ -58,12 +69,7 @@ leave_list(struct tri_m *m, bool take)
 {
     tri_lock(&tri_sched.lock);
     if (m->listed != 0) {
-        struct tri_m **at = &tri_sched.idle_m;
-        while (*at != m)
-            at = &(*at)->link;
-        *at = m->link;
-        m->link = NULL;
-        m->listed = 0;
+        tri_m_unlist_locked(m);
         struct tri_p *p = take ? tri_p_take_idle_locked() : NULL;
         if (p != NULL)
             tri_p_install(p, m);

@@ -18,11 +18,11 @@
 #include "base/option.h"
 #include "base/os.h"
 #include "gc/gc.h"
-#include "runtime/bind.h"
 #include "runtime/bucket.h"
 #include "runtime/crash.h"
 #include "runtime/sched.h"
 #include "runtime/sequence.h"
+#include "runtime/topology.h"
 #include "trace/trace.h"
 
 #define MAIN_STACK_BYTES    ((size_t)8 << 20)

@@ -88,7 +88,7 @@ tri_m_new(void)
         /* M-4, BORN-4. */
         bool stopped = tri_world_stopped();
         tri_store(&m->state, stopped ? TRI_M_BSTOP : TRI_M_BLOCKED);
-        tri_store(&m->claim, stopped);
+        tri_store(&m->claim, stopped ? TRI_CLAIM_HELD : TRI_CLAIM_FREE);
         m->world_holds = stopped;
         m->index = (int)count;
         all.m[count] = m;

@@ -51,6 +51,14 @@ enum tri_m_state {
     TRI_M_BSTOP
 };
 
+/* Of `claim`. */
+enum {
+    TRI_CLAIM_FREE,
+    TRI_CLAIM_HELD,
+    TRI_CLAIM_INHERITED /* and goes to the world's stopper, who counts on an
+                         * answer (M-6) */
+};
+
 struct tri_g;
 struct tri_p;
 
@@ -72,10 +80,11 @@ struct tri_deaf {
 };
 
 /* Keys: [c] constant while the thread lives; [o] its thread, or a stopper while
- * it is stopped; [a] atomic; [k] who holds the claim; [l] scheduler's lock. */
+ * it is stopped; [a] atomic; [k] who holds the claim; [l] scheduler's lock;
+ * [w] the world's stopper. */
 struct tri_m {
     TRI_ATOMIC(uint32_t) state;   /* [a] the truth */
-    TRI_ATOMIC(uint32_t) claim;   /* [a] not 0: somebody may stop it (M-6) */
+    TRI_ATOMIC(uint32_t) claim;   /* [a] TRI_CLAIM_*: somebody may stop it */
     struct tri_stop_wait *waiter; /* [k] */
     struct tri_stop_wait *heir;   /* [w] written before the claim tells of it */
     TRI_ATOMIC(struct tri_local *) local; /* [a] NULL until adopted; then [c] */
@@ -142,9 +151,9 @@ struct tri_m *tri_m_at(uint32_t i);
 /* Threads of the process that are ours. */
 uint32_t tri_m_thread_count(void);
 
-/* ---- runtime/suspend.c: the word ---------------------------------------- */
+/* ---- runtime/suspend.c: the thread's half of the word ---------------------- */
 
-/* Thread side.  Between block and unblock the thread counts as stopped; its
+/* Between block and unblock the thread counts as stopped; its
  * roots are where regs/stopped_sp/uc say. */
 void tri_m_block(struct tri_m *m);
 /* Back to RUN.  With want_p: first waits until it is given a P. */
@@ -183,7 +192,7 @@ tri_m_note_request(struct tri_local *local)
 bool tri_m_sleep(struct tri_m *m, int64_t timeout_ns);
 void tri_m_wake(struct tri_m *m);
 
-/* Stopper side, inside a critical section. */
+/* ---- runtime/claim.c: who stops it; inside a critical section ------------- */
 
 /* The world's stopper: m is asked, now or by who holds its claim (M-6), and has it
  * counted in `wait`, to which the stopper has added one for himself. */

@@ -115,11 +115,9 @@ grow_locked(int from, int to)
 static void
 serve_wanting_locked(void)
 {
-    while (tri_sched.idle_p != NULL && tri_sched.want_head != NULL) {
-        struct tri_m *m = tri_m_take_wanting_locked();
-        tri_p_install(tri_p_take_idle_locked(), m);
+    struct tri_m *m;
+    while ((m = tri_sched_serve_one_locked()) != NULL)
         tri_m_wake(m);
-    }
 }
 
 /* PROC-1. */

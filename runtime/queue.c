@@ -8,6 +8,14 @@
  * The global one, under the scheduler's lock, has what finds no room there, what is
  * made ready without a P, and those who yield to others in it.  Who has nothing takes
  * half of another's queue, and in the end what that P is about to run.
+ *
+ * The global one is a list of chains, of as many as one P takes at a time or fewer: who
+ * takes one touches its first goroutine under the lock, and the others, whose lines are
+ * another CPU's, when he has left.
+ *
+ *   GLOBAL-1  Who was taken from the global queue counts in queue_count until he
+ *             stands in a local one; otherwise a P goes idle between the two, and
+ *             nobody wakes it.
  */
 #include "runtime/queue.h"
 
@@ -22,20 +30,10 @@
 
 /* ---- the global one ------------------------------------------------------- */
 
-/*
- * It is a list of chains, of as many as one P takes at a time or fewer: who takes one
- * touches its first goroutine under the lock, and the others, whose lines are another
- * CPU's, when he has left.
- *
- *   GLOBAL-1  Who was taken from here counts in queue_count until he stands in a
- *             local queue; otherwise a P goes idle between the two, and nobody wakes
- *             it.
- *
- * Between the two the count is higher than what is here, and an M with nothing to do
- * looks again and again instead of going idle: for less than a microsecond, or, if the
- * system puts the taker's thread aside there, until that goes on.  For as long nobody
- * can steal what he took, and who yields is put in here.
- */
+/* Between leaving the lock and GLOBAL-1's end the count is higher than what is here, and
+ * an M with nothing to do looks again and again instead of going idle: for less than a
+ * microsecond, or, if the system puts the taker's thread aside there, until that goes
+ * on.  For as long nobody can steal what he took, and who yields is put in here. */
 static void
 append_locked(struct tri_g *first, uint32_t count)
 {

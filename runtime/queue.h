@@ -17,7 +17,7 @@
 struct tri_g *tri_sched_take_local(struct tri_p *p);
 /* From the global queue: one to run, and a fair share, `max` in all, for p's. */
 struct tri_g *tri_sched_take_global(struct tri_p *p, uint32_t max);
-/* Looks at all others in random order, a few times; the last time it takes even what
+/* Looks at all others in turn, from a random one on, a few times; the last time it takes even what
  * an owner is about to run next, and goroutines whose time has come. */
 struct tri_g *tri_sched_steal(struct tri_p *p);
 

@@ -12,8 +12,8 @@
 
 #include "base/format.h"
 #include "base/syscall.h"
-#include "runtime/bind.h"
 #include "runtime/sched.h"
+#include "runtime/topology.h"
 
 #define GROUPS_BYTES 16384 /* /proc/self/cgroup: a line for each hierarchy */
 #define PATH_BYTES   1024  /* a longer one is not looked at */

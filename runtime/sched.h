@@ -148,6 +148,9 @@ bool tri_p_take_this_idle_locked(struct tri_p *p);
 /* The calling thread, a scheduler without a P, takes an idle one if it can. */
 bool tri_m_take_idle_p(struct tri_m *m);
 struct tri_m *tri_m_take_wanting_locked(void);
+/* The first of them gets an idle P, and the caller wakes it; NULL: none of the one
+ * or of the other. */
+struct tri_m *tri_sched_serve_one_locked(void);
 /* Puts m at the end of those who want a P.  Under the lock. */
 void tri_m_want_p_locked(struct tri_m *m);
 /* m, sleeping or about to, is to be given a P as soon as there is one. */
@@ -172,6 +175,8 @@ void tri_p_start(struct tri_p *p);
 bool tri_sched_work_anywhere(uint64_t calls_before);
 /* Nothing found: gives the P up; true: something turned up, look again. */
 bool tri_m_go_idle(struct tri_m *m, uint64_t calls_before);
+/* Out of the list of those that sleep so.  Under the lock. */
+void tri_m_unlist_locked(struct tri_m *m);
 /* Without a P: until it is given one, or for no reason. */
 void tri_m_sleep_idle(struct tri_m *m);
 

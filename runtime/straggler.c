@@ -124,7 +124,7 @@ look_at(struct tri_m *m)
     };
     struct tri_deaf *deaf = &m->deaf;
     TRI_DCHECK(tri_critical_depth() > 0, "STRAG-1: asked outside a section");
-    TRI_DCHECK(tri_load(&m->claim) != 0,
+    TRI_DCHECK(tri_load(&m->claim) != TRI_CLAIM_FREE,
                "STRAG-2: a thread is looked at without its claim");
     int tid = tri_load_relaxed(&m->tid); /* M-5: it was asked */
     if (deaf->tid != tid)                /* the M has another thread now */

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * runtime/suspend.c: one thread's state word (m.h): how it is asked to stop,
- * answers, sleeps and goes on.  Design: docs/design/stw.md.
+ * runtime/suspend.c: the thread's half of its state word (m.h): it answers who asks
+ * it to stop, sleeps and goes on.  The other half is claim.c.  Design:
+ * docs/design/stw.md.
  *
- * The thread's half also runs in the signal handler, on top of any code of the
- * program: so raw system calls only, nothing that touches errno, and no
- * sanitizer instrumentation, whose own locks the interrupted code may hold.
- *
- * Spinning is bounded by time, not by count: an iteration costs 1 to 60 ns
- * depending on the machine, and the stopper may share our core.
+ * It also runs in the signal handler, on top of any code of the program: so raw
+ * system calls only, nothing that touches errno, and no sanitizer instrumentation,
+ * whose own locks the interrupted code may hold.
  */
 #include <linux/futex.h>
 #include <signal.h>
@@ -18,20 +16,12 @@
 #include "base/os.h"
 #include "base/syscall.h"
 #include "runtime/sched.h"
+#include "runtime/suspend.h"
 
-/* Faults for tests/stress/rt_suspend.c, as in signal.c. */
+/* A fault for tests/stress/rt_suspend.c, as in signal.c. */
 #ifndef TRI_BREAK_HONOUR
 #    define TRI_BREAK_HONOUR                                                   \
         0 /* a section's exit forgets the request (CRIT-3) */
-#endif
-#ifndef TRI_BREAK_BLOCKED
-#    define TRI_BREAK_BLOCKED 0 /* blocked threads get the signal, too */
-#endif
-
-#if defined(__x86_64__)
-#    define SPIN_TICKS 40000u /* 10 to 20 us */
-#else
-#    define SPIN_TICKS 400u
 #endif
 
 /* Named in asm alone, which link-time optimisation does not read: without the
@@ -47,18 +37,6 @@ TRI_API __thread struct tri_local tri_local_state FOR_ASM
 TRI_API struct tri_pcache tri_cache_none;
 TRI_API const char TRI_CRIT_KIND = 1;
 
-static inline __attribute__((always_inline)) uint64_t
-ticks(void)
-{
-#if defined(__x86_64__)
-    return __builtin_ia32_rdtsc();
-#else
-    uint64_t now;
-    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(now));
-    return now;
-#endif
-}
-
 /* Not instrumented itself: its local would be poisoned in a caller that is not
  * instrumented, and so never unpoisoned. */
 static inline __attribute__((always_inline, no_sanitize("address", "thread",
@@ -73,44 +51,26 @@ futex_sleep(TRI_ATOMIC(uint32_t) *word, uint32_t expected, int64_t timeout_ns)
 }
 
 static inline __attribute__((always_inline)) void
-futex_rouse(TRI_ATOMIC(uint32_t) *word)
-{
-    tri_syscall3(SYS_futex, (long)(uintptr_t)word, FUTEX_WAKE_PRIVATE, 1);
-}
-
-/* ---- the thread's side ---------------------------------------------------- */
-
-/* One answer less is owed.  The stopper is woken only if he sleeps. */
-static inline __attribute__((always_inline)) void
-count_down(struct tri_stop_wait *wait)
-{
-    /* Pairs with the load in tri_stop_wait_all: all this thread did before is
-     * visible to the stopper. */
-    if (tri_sub(&wait->remaining, 1) == (TRI_STOP_SLEEPER | 1))
-        futex_rouse(&wait->remaining);
-}
-
-static inline __attribute__((always_inline)) void
 acknowledge(struct tri_m *m)
 {
     struct tri_stop_wait *wait = m->waiter;
     /* Relaxed: read after the count has reached 0. */
     tri_store_relaxed(&wait->last_tid, tri_load_relaxed(&m->tid));
-    count_down(wait);
+    tri_stop_count_down(wait);
 }
 
 /* Until the state is no longer STOPPED or ASLEEP; returns what it became. */
 static inline __attribute__((always_inline)) uint32_t
 stay_stopped(struct tri_m *m)
 {
-    uint64_t begin = ticks();
+    uint64_t begin = tri_ticks();
     do {
         /* Acquire pairs with the release of who lets us go on. */
         uint32_t state = tri_load_acquire(&m->state);
         if (state != TRI_M_STOPPED)
             return state;
         tri_cpu_relax();
-    } while (ticks() - begin < SPIN_TICKS);
+    } while (tri_ticks() - begin < TRI_SPIN_TICKS);
     uint32_t state = TRI_M_STOPPED;
     if (!tri_cas(&m->state, &state, TRI_M_ASLEEP))
         return state;
@@ -135,7 +95,7 @@ tri_m_wake(struct tri_m *m)
      * section). */
     tri_san_release(m);
     if (tri_swap(&m->note, 1) == 0)
-        futex_rouse(&m->note);
+        tri_futex_rouse(&m->note);
 }
 
 static inline __attribute__((always_inline)) void
@@ -320,170 +280,3 @@ tri_critical_tsan_leave(void)
         tri_san_release(m);
 }
 #endif
-
-/* ---- the stopper's side --------------------------------------------------- */
-
-/* The words of `claim`. */
-enum {
-    FREE,
-    CLAIMED,
-    INHERITED /* and goes to the world's stopper, who counts on an answer (M-6) */
-};
-
-static bool
-claim(struct tri_m *m)
-{
-    uint32_t free = FREE;
-    /* Acquire pairs with the release in unclaim. */
-    return tri_cas_acquire(&m->claim, &free, CLAIMED);
-}
-
-/* The claim's holder asks m to stop, on behalf of `wait`, which counts on its answer
- * already.  False: it is blocked, and stopped by that. */
-static bool
-ask(struct tri_m *m, struct tri_stop_wait *wait)
-{
-    m->waiter = wait;
-    for (;;) {
-        uint32_t state = TRI_M_BLOCKED;
-        if (tri_cas(&m->state, &state, TRI_M_BSTOP)) {
-            count_down(wait);
-            tri_san_acquire(m);
-            if (TRI_BREAK_BLOCKED && tri_load_relaxed(&m->tid) != 0)
-                tri_signal_send(m);
-            return false;
-        }
-        if (state == TRI_M_RUN && tri_cas(&m->state, &state, TRI_M_REQ)) {
-            tri_san_acquire(m); /* its tid, at least */
-            tri_signal_send(m);
-            return true;
-        }
-        TRI_CHECK(state == TRI_M_RUN || state == TRI_M_BLOCKED,
-                  "M-1: thread %d is in state %u without a claim",
-                  tri_load_relaxed(&m->tid), state); /* a message */
-    }
-}
-
-static void
-unclaim(struct tri_m *m)
-{
-    uint32_t claimed = CLAIMED;
-    /* Release pairs with the acquire in claim; acquire with the release of
-     * INHERITED: the heir. */
-    if (tri_cas(&m->claim, &claimed, FREE))
-        return;
-    TRI_DCHECK(claimed == INHERITED, "M-1: thread %d's claim is %u",
-               tri_load_relaxed(&m->tid), claimed); /* a message */
-    /* Release pairs with the acquire in tri_m_inherited: the heir is the holder. */
-    tri_store_release(&m->claim, CLAIMED);
-    (void)ask(m, m->heir);
-}
-
-bool
-tri_m_inherited(struct tri_m *m)
-{
-    return tri_load_acquire(&m->claim) == CLAIMED;
-}
-
-void
-tri_m_request(struct tri_m *m, struct tri_stop_wait *wait)
-{
-    tri_add(&wait->remaining, 1);
-    for (;;) {
-        if (claim(m)) {
-            (void)ask(m, wait);
-            return;
-        }
-        m->heir = wait;
-        uint32_t claimed = CLAIMED;
-        if (tri_cas(&m->claim, &claimed, INHERITED))
-            return;
-    }
-}
-
-bool
-tri_stop_wait_all(struct tri_stop_wait *wait, int64_t timeout_ns)
-{
-    uint64_t begin = ticks();
-    do {
-        if ((tri_load(&wait->remaining) & ~TRI_STOP_SLEEPER) == 0)
-            return true;
-        tri_cpu_relax();
-    } while (ticks() - begin < SPIN_TICKS);
-    uint32_t left = tri_load(&wait->remaining);
-    while ((left & ~TRI_STOP_SLEEPER) != 0) {
-        if ((left & TRI_STOP_SLEEPER) == 0
-            && !tri_cas(&wait->remaining, &left, left | TRI_STOP_SLEEPER))
-            continue;
-        tri_futex_wait(&wait->remaining, left | TRI_STOP_SLEEPER, timeout_ns);
-        left = tri_load(&wait->remaining);
-        if (timeout_ns >= 0)
-            break;
-    }
-    return (left & ~TRI_STOP_SLEEPER) == 0;
-}
-
-void
-tri_m_nudge(struct tri_m *m)
-{
-    if (TRI_TSAN && tri_m_asked(m))
-        tri_signal_send(m);
-}
-
-void
-tri_m_release(struct tri_m *m)
-{
-    tri_san_release(m);
-    uint32_t state = TRI_M_BSTOP;
-    if (!tri_cas(&m->state, &state, TRI_M_BLOCKED)
-        && tri_swap(&m->state, TRI_M_RUN) == TRI_M_ASLEEP)
-        tri_futex_wake(&m->state, 1);
-    unclaim(m);
-}
-
-void
-tri_m_release_without_p(struct tri_m *m)
-{
-    tri_san_release(m);
-    uint32_t state = TRI_M_BSTOP;
-    if (!tri_cas(&m->state, &state, TRI_M_BLOCKED)
-        && tri_swap(&m->state, TRI_M_BLOCKED) == TRI_M_ASLEEP)
-        tri_futex_wake(&m->state, 1);
-    unclaim(m);
-}
-
-bool
-tri_m_stop_one(struct tri_m *m)
-{
-    /* Under TSan most signals may find the thread in the sanitizer (SIG-5). */
-    enum {
-        PATIENCE = TRI_TSAN ? 1000 : 40,
-        SLICE_NS = TRI_TSAN ? 20000 : 50000
-    };
-    struct tri_m *self = tri_local_m();
-    TRI_DCHECK(tri_critical_depth() > 0, "M-2: a claim outside a section");
-    if (m == self || !claim(m))
-        return false;
-    struct tri_stop_wait *wait = &self->wait;
-    tri_store(&wait->remaining, 1);
-    if (!ask(m, wait))
-        return true;
-    for (int i = 0;; i++) {
-        if (tri_stop_wait_all(wait, SLICE_NS))
-            break;
-        tri_m_nudge(m);
-        if (!tri_m_asked(self) && i < PATIENCE)
-            continue;
-        uint32_t state = TRI_M_REQ;
-        if (tri_cas(&m->state, &state, TRI_M_RUN)) {
-            tri_straggler_given_up(m);
-            unclaim(m);
-            return false;
-        }
-        /* It answered just now; its decrement may still be on the way. */
-        tri_stop_wait_all(wait, -1);
-        break;
-    }
-    tri_san_acquire(m);
-    return true;
-}

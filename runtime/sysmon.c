@@ -30,12 +30,12 @@
 #include "base/option.h"
 #include "base/os.h"
 #include "gc/gc.h"
-#include "runtime/bind.h"
 #include "runtime/deadlock.h"
 #include "runtime/defer.h"
 #include "runtime/dump.h"
 #include "runtime/poll.h"
 #include "runtime/sched.h"
+#include "runtime/topology.h"
 #include "trace/trace.h"
 
 #define LOOK_NS      INT64_C(20000)

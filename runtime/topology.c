@@ -9,6 +9,7 @@
 #include "base/syscall.h"
 #include "runtime/bind.h"
 #include "runtime/sched.h"
+#include "runtime/topology.h"
 
 /* CPUs this process may use, and the nodes they belong to; -1: hwloc cannot tell. */
 static int

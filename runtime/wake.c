@@ -26,9 +26,7 @@ start_locked(struct tri_p *p, bool spinning)
 {
     struct tri_m *m = tri_sched.idle_m;
     if (m != NULL) {
-        tri_sched.idle_m = m->link;
-        m->listed = 0;
-        m->link = NULL;
+        tri_m_unlist_locked(m);
         m->spinning = spinning;
         tri_p_install(p, m);
         return m;
@@ -76,6 +74,15 @@ tri_sched_born(struct tri_m *m)
     }
 }
 
+struct tri_m *
+tri_sched_serve_one_locked(void)
+{
+    struct tri_m *m = NULL;
+    if (tri_sched.idle_p != NULL && (m = tri_m_take_wanting_locked()) != NULL)
+        tri_p_install(tri_p_take_idle_locked(), m);
+    return m;
+}
+
 bool
 tri_sched_serve_wanting(int64_t now_ns)
 {
@@ -85,9 +92,7 @@ tri_sched_serve_wanting(int64_t now_ns)
             && now_ns - tri_load(&tri_sched.birth_ns) < TRI_BIRTH_PATIENCE_NS))
         return false;
     tri_lock(&tri_sched.lock);
-    struct tri_m *m = NULL;
-    if (tri_sched.idle_p != NULL && (m = tri_m_take_wanting_locked()) != NULL)
-        tri_p_install(tri_p_take_idle_locked(), m);
+    struct tri_m *m = tri_sched_serve_one_locked();
     tri_unlock(&tri_sched.lock);
     if (m != NULL)
         tri_m_wake(m);

@@ -2,7 +2,7 @@
 # The tree's own rules, and the proof that each check can fail.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
-foreach(check IN ITEMS layers words index format go-map rules)
+foreach(check IN ITEMS layers words index format go-map rules heads)
     string(REPLACE "-" "_" name ${check})
     tri_add_test(lint_${name} LABELS lint
                  COMMAND "${PROJECT_SOURCE_DIR}/tools/check-${check}")
@@ -11,7 +11,7 @@ endforeach()
 tri_add_test(lint_tables LABELS lint
              COMMAND "${PROJECT_SOURCE_DIR}/tools/gen-tables" --check)
 
-foreach(check IN ITEMS layers words index format go-map rules symbols
+foreach(check IN ITEMS layers words index format go-map rules heads symbols
                        tables)
     string(REPLACE "-" "_" name ${check})
     tri_add_test(lint_${name}_can_fail LABELS lint

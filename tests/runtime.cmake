@@ -237,7 +237,7 @@ if(TARGET tri_runtime AND NOT TRI_SANITIZE)
     tri_broken_runtime(restart FILE runtime/signal.c SOURCE stress/rt_suspend.c
         HOW abort PATTERN "reads ended with EINTR"
         TESTS read_without_blocking_begin_is_stopped_and_goes_on)
-    tri_broken_runtime(blocked FILE runtime/suspend.c SOURCE stress/rt_suspend.c
+    tri_broken_runtime(blocked FILE runtime/claim.c SOURCE stress/rt_suspend.c
         HOW abort PATTERN "sleeps ended early"
         TESTS a_blocked_thread_gets_no_signal)
     tri_broken_runtime(honour FILE runtime/suspend.c SOURCE stress/rt_suspend.c

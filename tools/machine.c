@@ -12,7 +12,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "runtime/bind.h"
+#include "runtime/topology.h"
 
 #define LINE_BYTES 512
 

@@ -7,6 +7,8 @@
 #include "base/check.h"
 #include "base/os.h"
 
+#define REST_NS INT64_C(50000)
+
 _Static_assert(sizeof(struct tri_record) == 64, "one cache line a record");
 
 TRI_ATOMIC(uint32_t) tri_recording;
@@ -88,9 +90,10 @@ tri_record_get(size_t i)
               tri_record_count());
     struct tri_record *record = &records[i];
     /* Acquire pairs with the release in tri_record_write.  The writer is in a
-     * critical section, so it is running, and at most its time slice away. */
+     * critical section, so it is running, and at most its time slice away: we
+     * sleep, and do not yield (STW-5). */
     while (tri_load_acquire(&record->event_plus_1) == 0)
-        tri_os_yield();
+        tri_os_sleep_ns(REST_NS);
     return record;
 }
 

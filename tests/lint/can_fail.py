@@ -29,6 +29,9 @@ RULE = (LICENCE + "/*\n * gc/a.c: rules.\n *\n"
         "void f(void) { TRI_CHECK(x, \"ONE-" "1: it is not\"); }\n")
 TESTED = LICENCE + "/* tests/t.c: breaks ONE-" "2. */\n"
 
+# For heads.
+BREAKS = LICENCE + "/*\n * t.c: that it is.\n * To see it fail: leave out {}.\n */\n"
+
 # check: (good tree, [(bad tree, words of the complaint)]); a tree is
 # {path: text}.
 TREES = {
@@ -43,6 +46,15 @@ TREES = {
           "public headers"),
          ({"gc/a.c": '#include "gc.h"\n'}, "from the root"),
          ({"gc/a.c": "#include <gc/gc.h>\n"}, "use quotes")]),
+    "heads": (
+        {"gc/a.c": LICENCE + "void a_b(void) { pay(); }\n",
+         "tests/t.c": BREAKS.format("a_b, or pay (a.c), or pay (gc/a.c), or a_*")},
+        [({"gc/a.c": LICENCE + "/* a_b */ void a_bc(void) { }\n",
+           "tests/t.c": BREAKS.format("a_b")}, "a_b, which is nowhere"),
+         ({"gc/a.c": LICENCE + "/* pay */ void a_b(void) { }\n",
+           "gc/b.c": LICENCE + "void pay(void) { }\n",
+           "tests/t.c": BREAKS.format("pay\n * (a.c)")},
+          "pay, which is not in a.c")]),
     # BASE-1, HOST-2: no malloc and no stdio.
     "words": (
         {"gc/a.c": LICENCE + "/* never malloc() here */\n"

@@ -6,7 +6,7 @@
  *
  * One step is one access to what others see; what only a lock's holder or the
  * own thread sees goes with the step before.  Names are those of
- * runtime/suspend.c, stw.c, blocking.c, sysmon.c and thread.c.
+ * runtime/suspend.c, claim.c, stw.c, blocking.c, sysmon.c and thread.c.
  */
 #define RUN     0
 #define REQ     1

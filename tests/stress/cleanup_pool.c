@@ -8,7 +8,7 @@
  * To see it fail: let relieve() never start a runner (X010); leave out
  * tri_specials_publish in tri_special_p_retire (X002, LIFE-5); leave out the shade in
  * arm, with TRI_DEBUG=gccheckmark=1 (X005); let tri_weak_get not look again
- * after ensure_swept, with TRI_DEBUG=clobberfree=1 (X006); under tsan, let the stop
+ * after tri_special_ensure_swept, with TRI_DEBUG=clobberfree=1 (X006); under tsan, let the stop
  * signal's handler sleep for 20 ms once it has answered, and not tell TSan (SIG-7).
  */
 #include <stdio.h>

@@ -5,7 +5,7 @@
  *
  * To see it fail: read libraries' data in place (let image_of leave `headers`
  * 0: ROOT-6) or do not look at their headers (still_there returns true: ROOT-7);
- * list before begin_marking in tri_cycle_start (ROOT-5); scan no thread's
+ * list before begin_marking in start_in_turn (cycle.c: ROOT-5); scan no thread's
  * variables (leave out tri_thread_data_scan), or only those that it has used (leave
  * out make_blocks: TDATA-3), or those of the thread that attached first (TDATA-1), or
  * in place (TDATA-2: a crash).

@@ -2,11 +2,12 @@
 /*
  * tests/stress/rt_suspend.c: what a stop leaves alone in the program it stops:
  * errno, its own signal handlers, its system calls, a stack that is nearly full.
- * The table in docs/design/stw.md says which trap each test stands for.
+ * The table in docs/design/traps.md says which trap each test stands for.
  *
  * To see it fail: rt_broken_* (tests/runtime.cmake) are this program over a
- * runtime with one fault each, TRI_BREAK_* in runtime/signal.c and suspend.c: SIG-1 is
- * rt_broken_mask and rt_broken_alternate.  For the last test, install the handler by
+ * runtime with one fault each, TRI_BREAK_* in runtime/signal.c, suspend.c and
+ * claim.c: SIG-1 is
+ * their faults mask and alternate.  For the last test, install the handler by
  * sigaction(3) (SIG-2).
  */
 #include <tricolor/tricolor.h>

@@ -17,6 +17,8 @@
  * without looking at its state, or let tri_span's specials_lock be initialised
  * anew with each life of the struct (SPAN-2).
  */
+#include <sched.h>
+
 #include "base/os.h"
 #include "gc/cleanup.h"
 #include "gc/special.h"
@@ -275,7 +277,7 @@ TEST(a_lone_cleanup_is_run_however_sleepy_the_runner)
         int64_t patience = test_now_ns() + INT64_C(10000000000);
         while (tri_load(&lone_ran) == 0) {
             if (i % 4 == 0)
-                tri_os_yield();
+                (void)sched_yield();
             EXPECT(test_now_ns() < patience);
         }
         for (uint64_t n = test_random_below(2000); n > 0; n--)

@@ -3,6 +3,7 @@
 #include "tests/support/fake_collector.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -199,7 +200,7 @@ tri_host_ready(struct tri_g *g)
 void
 tri_host_yield(void)
 {
-    tri_os_yield();
+    (void)sched_yield();
 }
 
 void

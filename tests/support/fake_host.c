@@ -13,6 +13,7 @@
 #include "tests/support/fake_host.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdlib.h>
 
@@ -82,7 +83,7 @@ static void
 yield_thread(void *unused)
 {
     (void)unused;
-    tri_os_yield();
+    (void)sched_yield();
 }
 
 static void

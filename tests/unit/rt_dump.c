@@ -2,7 +2,7 @@
 /*
  * tests/unit/rt_dump.c: what a dump of all goroutines says, on request, at SIGQUIT
  * and before a death; and goroutines with stacks of their own size.
- * To see it fail: let place_of (runtime/dump.c) take a goroutine in a blocking call
+ * To see it fail: let place_of (dump_group.c) take a goroutine in a blocking call
  * for a parked one, call tri_dump_poll in the handler of SIGQUIT (DUMP-2), write
  * while the world is stopped (DUMP-3: it hangs), let sysmon write all of it at once,
  * or wait for a reader for ever (DUMP-4: it hangs, or dies of SIGALRM), read frames in

@@ -5,8 +5,9 @@
  * works in every way.
  * To see it fail: leave tri_fork_init out of the runtime's start (FORK-1), the
  * check out of lock_slow (FORK-2), tri_fork_leave out of main_goroutine
- * (FORK-3), tri_fork_hold_off out of tri_m_adopt (FORK-4), or the P out of pay in
- * gc/malloc.c ("a_child_pays...", mostly).
+ * (FORK-3), tri_fork_hold_off out of tri_m_adopt (FORK-4), or
+ * tri_malloc_check_caller out of tri_cycle_before_alloc (gc.c; "a_child_pays...",
+ * mostly).
  */
 #include <tricolor/tricolor.h>
 

@@ -3,9 +3,9 @@
  * tests/unit/rt_numa.c: TRI_NUMA, as the kernel tells it: of the heap and its tables,
  * at the start, when the heap has grown, when memory was given back; a kernel that
  * refuses; what the trace and the options say.
- * To see it fail: place only the first part in place_parts (space.c), unmap and map
+ * To see it fail: place only the first part in choose_nodes (space.c), unmap and map
  * again in tri_os_release (os_linux.c), leave out the way back in choose_nodes, ask
- * once in numa.c's interleave, or let the trace tell what was asked for twice.
+ * once in interleave (numa.c), or let the trace tell what was asked for twice.
  */
 #include <tricolor/tricolor.h>
 

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/compiler.h"
-#include "runtime/bind.h"
+#include "runtime/topology.h"
 #include "tests/support/fork.h"
 #include "tests/support/test.h"
 #include "trace/record.h"

@@ -259,13 +259,13 @@ look_at_deaf(bool may_be_told)
     while (GET(tid) == 0)
         ;
     tri_store(&fake.tid, tid);
-    tri_store(&fake.claim, 1); /* STRAG-2 */
+    tri_store(&fake.claim, TRI_CLAIM_HELD); /* STRAG-2 */
     look_long(&fake, 0);
     EXPECT_EQ(tri_os_signal_thread(tid, SIGURG), 0);
     look_long(&fake, 1);
     if (may_be_told)
         look_long(&fake, 0);
-    tri_store(&fake.claim, 0);
+    tri_store(&fake.claim, TRI_CLAIM_FREE);
     SET(ready, 2);
     pthread_join(thread, NULL);
 }

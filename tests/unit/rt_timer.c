@@ -5,8 +5,8 @@
  * To see it fail:
  *   TIMER-2  leave tri_timers_move out of procs.c ("a_p_that_ends...", hangs), or let
  *            it leave `in` as it was (the same test: not in its heap);
- *   TIMER-3  let tri_timers_watch return 0 (hangs), or the one in epoll_wait not
- *            call it ("beside_a_file...", hangs); take see_to_timers out of
+ *   TIMER-3  let tri_timers_watch return 0 (hangs), or tri_poll_rest not call it
+ *            ("beside_a_file...", hangs); take see_to_timers out of
  *            tri_sched_loop ("beside_a_loop..."), or tri_timers_unwatched out of
  *            tri_p_hand_off ("an_attached_thread...", hangs); let it be asked
  *            there only if the P goes idle, and leaves_p out of timer.c ("a_time_

@@ -3,7 +3,7 @@
  * tests/unit/rt_topology.c: the number of Ps follows the CPUs that the process may
  * use, and TRI_BIND gives each P one of them.
  * To see it fail: leave tri_follow_look out of sysmon, let it ignore `on`
- * (FOLLOW-1), take no thread for NOT_OURS in tri_bind_thread (BIND-1), leave
+ * (FOLLOW-1), take no thread for TRI_M_NOT_OURS in tri_bind_thread (BIND-1), leave
  * tri_bind_again out of follow.c (BIND-2), let both orders begin with the same CPU
  * twice, leave the threads of one P where they are (tri_bind_thread), or take the
  * first part with room (BIND-3); note nothing at the start (FOLLOW-2, in checked
@@ -21,6 +21,7 @@
 
 #include "base/option.h"
 #include "runtime/bind.h"
+#include "runtime/topology.h"
 #include "tests/support/test.h"
 #include "trace/record.h"
 

@@ -3,13 +3,15 @@
  * tricolor/impl/local.h: what the current thread is, and how it says "do not
  * stop me here".  Not API: included by tricolor.h for its inline paths.
  *
- * This is the one file that reads the runtime's thread-local state (TLS-1).
+ * This is the one file that reads the runtime's thread-local state (but see TLS-1).
  * A goroutine moves between threads at a switch, and a compiler may keep the
  * address of a thread-local variable in a register across one; so every read
  * goes through volatile asm, which is neither merged nor hoisted.
  *
- *   TLS-1  Thread-local state is reached only through the functions below;
- *          otherwise a goroutine that moved acts on another thread's state.
+ *   TLS-1  Thread-local state is reached only through the functions below, but
+ *          for what checks and TSan keep for themselves (base/lock.c,
+ *          trace/trace.c, runtime/fork.c), where nobody switches; otherwise a
+ *          goroutine that moved acts on another thread's state.
  *   TLS-2  What tri_local_get() returns may be kept only inside one critical
  *          section, where no switch can happen; otherwise it is another
  *          thread's.
