@@ -77,6 +77,10 @@ struct tri_deaf {
     uint64_t stops;  /* what it had answered by then */
     uint32_t looks;  /* in a row that found the signal blocked */
     bool told;
+    bool ended;       /* that, too, was told */
+    int64_t since_ns; /* begin of the stop that it does not answer */
+    int64_t
+        computed_ns; /* by the thread, when it was first seen in a section */
 };
 
 /* Keys: [c] constant while the thread lives; [o] its thread, or a stopper while
@@ -136,9 +140,13 @@ struct tri_m {
 
     TRI_ATOMIC(uint64_t) stop_count; /* [a] answers; written by its thread */
     uint64_t defer_count;            /* [o] stops put off by a section */
-    uint64_t stray_count;            /* [o] signals that found no request */
-    uint64_t rewind_count;           /* [o] stopped inside a sequence (SEQ-4) */
-    uint64_t rewind_older_count;     /* [o] frames that were (SEQ-5) */
+    /* [a] where the last signal that was put off found it, and how many it had
+     * answered; written by its thread. */
+    TRI_ATOMIC(uintptr_t) deferred_pc;
+    TRI_ATOMIC(uint64_t) deferred_stops;
+    uint64_t stray_count;        /* [o] signals that found no request */
+    uint64_t rewind_count;       /* [o] stopped inside a sequence (SEQ-4) */
+    uint64_t rewind_older_count; /* [o] frames that were (SEQ-5) */
 } TRI_CACHE_ALIGNED;
 
 #define TRI_M_UNBOUND  (-1) /* may be bound to one */
@@ -215,8 +223,10 @@ bool tri_m_stop_one(struct tri_m *m);
 
 /* So long a stop waits before it looks for the reason, and again. */
 #define TRI_STRAGGLER_NS INT64_C(400000000)
-/* The world's stopper: looks at those that owe an answer. */
-void tri_stragglers_look(void);
+/* The world's stopper: looks at those that owe an answer, to a stop that began then. */
+void tri_stragglers_look(int64_t since_ns);
+/* He has them all. */
+void tri_stragglers_stopped(void);
 /* Who holds m's claim, and takes his request back. */
 void tri_straggler_given_up(struct tri_m *m);
 

@@ -178,6 +178,10 @@ on_stop_signal(int number, siginfo_t *info, void *context)
          * of the next one. */
         tri_m_note_request(local);
         m->defer_count += inside;
+        /* Relaxed: ordered by the next.  Release pairs with the acquire in
+         * has_deferred (straggler.c). */
+        tri_store_relaxed(&m->deferred_stops, tri_load_relaxed(&m->stop_count));
+        tri_store_release(&m->deferred_pc, tri_signal_pc(context));
         return;
     }
     if (in_sanitizer(context)) /* SIG-5 */

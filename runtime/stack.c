@@ -46,6 +46,9 @@ static struct {
     int protect_left;          /* [l] */
 } pool = { .lock = TRI_LOCK_INIT(STACK_POOL) };
 
+enum tri_stack_guard tri_stack_guard_best = TRI_GUARD_MARKERS;
+int tri_stack_guard_budget = PROTECT_BUDGET;
+
 size_t
 tri_stack_bytes(void)
 {
@@ -98,8 +101,9 @@ tri_stack_init(size_t stack_bytes)
     pool.base = (uintptr_t)base;
     pool.bytes = bytes;
     pool.chunk = CHUNK_STACKS_MIN;
-    pool.kind = markers_work() ? TRI_GUARD_MARKERS : TRI_GUARD_MPROTECT;
-    pool.protect_left = PROTECT_BUDGET;
+    bool markers = tri_stack_guard_best == TRI_GUARD_MARKERS && markers_work();
+    pool.kind = markers ? TRI_GUARD_MARKERS : TRI_GUARD_MPROTECT;
+    pool.protect_left = tri_stack_guard_budget;
     return 0;
 }
 

@@ -4,7 +4,8 @@
  * Design: docs/design/stack.md.
  *
  *   STACK-1  A guard lies under every stack as long as guards are to be had;
- *            otherwise an overflow silently corrupts its neighbour.
+ *            otherwise an overflow silently corrupts its neighbour.  (Without markers
+ *            that is what happens to the stacks after the budget's last.)
  *   STACK-2  Tops are coloured (spread over cache sets); otherwise 64 KiB
  *            aligned tops share a few sets, and switching slows threefold.
  *   STACK-3  Memory is given back only of a stack on which no flow runs, from
@@ -36,8 +37,12 @@ struct tri_stack {
 enum tri_stack_guard {
     TRI_GUARD_MARKERS,  /* MADV_GUARD_INSTALL: costs no VMA */
     TRI_GUARD_MPROTECT, /* up to a budget of VMAs, then none */
-    TRI_GUARD_NONE
+    TRI_GUARD_NONE      /* for those that are made now: earlier ones stay */
 };
+
+/* For tests, before the init: the best kind to use, and how many by mprotect. */
+extern enum tri_stack_guard tri_stack_guard_best;
+extern int tri_stack_guard_budget;
 
 /* stack_bytes: of every stack, guard included.  0 or -errno. */
 TRI_NODISCARD int tri_stack_init(size_t stack_bytes);

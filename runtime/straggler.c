@@ -6,8 +6,13 @@
  * stopped, nor one that waits in the kernel where no signal reaches it: in vfork or
  * posix_spawn until the child has called exec, or for a file system that does not
  * answer.  Nothing can be done about it from outside, so every pause waits; but
- * whoever looks at a program that stands still is told which thread it is, and
- * what to do.  Said once for each thread, after a second or so.
+ * whoever looks at a program that stands still is told which thread it is, where, for
+ * how long, and what to do.  Said once for each thread, after a second or so; and how
+ * long it was in the end, when the world is stopped at last.
+ *
+ * Where: the system call it is in and the instruction after it, as /proc tells; of one
+ * in a section, where the stop signal found it; and its goroutine.  Of one that
+ * computes with the signal blocked nobody but a tracer learns where.
  *
  *   STRAG-1  The asker is in a critical section, with threads stopped in place:
  *            raw system calls only; otherwise it waits for a lock of libc's.
@@ -17,6 +22,9 @@
  *            D), at two looks, a while apart, and answered no stop in between; otherwise a thread is accused
  *            that is slow for another reason (a loaded machine, a debugger) and
  *            seen inside the handler, where everything is blocked.
+ *   STRAG-4  Who has put off the stop is told for the processor's time that it took
+ *            since, and not for what passed; otherwise a thread is accused that got
+ *            no processor, or waits in its section for another.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -25,10 +33,21 @@
 #include "base/check.h"
 #include "base/format.h"
 #include "base/os.h"
+#include "base/symbol.h"
 #include "base/syscall.h"
+#include "gc/host.h"
 #include "runtime/sched.h"
 
 #define LINE_BYTES 64
+#define LOOKS      2
+
+enum reason {
+    UNKNOWN,
+    BLOCKS,       /* the signal */
+    OUT_OF_REACH, /* of any */
+    IN_SECTION,
+    COMPUTES /* and is to stop where it calls the runtime only: asyncstop=0 */
+};
 
 struct status {
     char name[LINE_BYTES];
@@ -64,18 +83,24 @@ take_line(const char *line, struct status *status)
         status->blocked = parse_hex(line + 8);
 }
 
+static long
+open_proc(int tid, const char *file)
+{
+    char path[64];
+    tri_format(path, sizeof(path), "/proc/self/task/%d/%s", tid, file);
+    return tri_syscall3(SYS_openat, AT_FDCWD, (long)(uintptr_t)path,
+                        O_RDONLY | O_CLOEXEC);
+}
+
 /* A thread's status file, line by line; what a line has too much is dropped. */
 static void
 read_status(int tid, struct status *status)
 {
-    char path[64];
     char buffer[512];
     char line[LINE_BYTES];
     size_t length = 0;
     *status = (struct status){ .name = "?" };
-    tri_format(path, sizeof(path), "/proc/self/task/%d/status", tid);
-    long fd = tri_syscall3(SYS_openat, AT_FDCWD, (long)(uintptr_t)path,
-                           O_RDONLY | O_CLOEXEC);
+    long fd = open_proc(tid, "status");
     if (fd < 0)
         return;
     for (;;) {
@@ -97,31 +122,189 @@ read_status(int tid, struct status *status)
     (void)tri_syscall3(SYS_close, fd, 0, 0);
 }
 
+/* A file of one line, without its end; "" if there is none. */
 static void
-tell(int tid, const char *name, bool out_of_reach)
+read_line(int tid, const char *file, char *line, size_t bytes)
 {
-    if (out_of_reach) {
-        tri_print("tricolor: thread %d (\"%s\") is in a system call that no "
-                  "signal interrupts and so cannot be stopped: every pause "
-                  "waits for it; put tri_blocking_begin and tri_blocking_end "
-                  "around that call (vfork, posix_spawn, a file system's)\n",
-                  tid, name);
-        return;
+    long fd = open_proc(tid, file);
+    long got = 0;
+    if (fd >= 0) {
+        got = tri_syscall3(SYS_read, fd, (long)(uintptr_t)line,
+                           (long)(bytes - 1));
+        (void)tri_syscall3(SYS_close, fd, 0, 0);
     }
-    tri_print("tricolor: thread %d (\"%s\") blocks SIGURG and so cannot be "
-              "stopped: every pause waits for it; unblock SIGURG there "
-              "(pthread_sigmask), or detach it (tri_thread_detach) while it "
-              "must be blocked\n",
-              tid, name);
+    line[got > 0 ? got : 0] = '\0';
+    if (got > 0 && line[got - 1] == '\n')
+        line[got - 1] = '\0';
 }
 
-/* One look at m, which owes an answer: STRAG-3. */
-static void
-look_at(struct tri_m *m)
+/* What the thread has computed so far; 0: it is not told. */
+static int64_t
+computed_ns(int tid)
 {
     enum {
-        LOOKS = 2
+        OF_A_THREAD = 4,
+        SCHEDULED = 2 /* the kernel's CPUCLOCK_PERTHREAD_MASK, _SCHED */
     };
+    struct timespec time = { 0 };
+    int clock = (int)(~(unsigned)tid << 3 | OF_A_THREAD | SCHEDULED);
+    if (tri_syscall3(SYS_clock_gettime, clock, (long)(uintptr_t)&time, 0) != 0)
+        return 0;
+    return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
+}
+
+/* ---- telling -------------------------------------------------------------------- */
+
+struct report {
+    struct tri_m *m;
+    const char *name;
+    enum reason reason;
+};
+
+static void
+format_place(char *to, size_t bytes, uintptr_t pc)
+{
+    struct tri_symbol symbol;
+    if (!tri_symbol_find(pc, &symbol) || symbol.path[0] == '\0')
+        tri_format(to, bytes, "0x%lx", pc);
+    else if (symbol.name[0] != '\0')
+        tri_format(to, bytes, "%s+0x%lx (%s)", symbol.name, symbol.offset,
+                   symbol.path);
+    else
+        tri_format(to, bytes, "%s +0x%lx", symbol.path, symbol.offset);
+}
+
+/* "NUMBER ARGUMENTS SP PC", all but the number with 0x; "-1 SP PC" in a page fault and
+ * the like; "running". */
+static void
+format_where(char *to, size_t bytes, int tid)
+{
+    char line[256];
+    char place[384];
+    char kernel[LINE_BYTES];
+    read_line(tid, "syscall", line, sizeof(line));
+    const char *pc = strrchr(line, 'x');
+    if (pc == NULL) {
+        tri_format(to, bytes, "%s",
+                   line[0] == 'r' ? "it computes" : "nobody knows where it is");
+        return;
+    }
+    format_place(place, sizeof(place), parse_hex(pc + 1));
+    read_line(tid, "wchan", kernel, sizeof(kernel));
+    bool known = kernel[0] != '\0' && kernel[0] != '0';
+    int digits = (int)strcspn(line, " ");
+    if (line[0] == '-')
+        tri_format(to, bytes, "it waits in the kernel%s%s, at %s",
+                   known ? ", in " : "", known ? kernel : "", place);
+    else
+        tri_format(to, bytes, "it is in system call %.*s%s%s%s, at %s", digits,
+                   line, known ? " (" : "", known ? kernel : "",
+                   known ? ")" : "", place);
+}
+
+static const char *
+cure(enum reason reason)
+{
+    switch (reason) {
+    case BLOCKS:
+        return "blocks SIGURG and so cannot be stopped: every pause waits for "
+               "it; unblock SIGURG there (pthread_sigmask), or detach it "
+               "(tri_thread_detach) while it must be blocked";
+    case OUT_OF_REACH:
+        return "is in a system call that no signal interrupts and so cannot "
+               "be stopped: every pause waits for it; put tri_blocking_begin "
+               "and tri_blocking_end around that call (vfork, posix_spawn, a "
+               "file system's)";
+    case IN_SECTION:
+        return "computes in a critical section, where nobody is stopped: every "
+               "pause waits for it; none should take so long: a fault of "
+               "the runtime's, or of a program that calls what is in "
+               "tricolor/impl";
+    case COMPUTES:
+        return "computes and calls nothing of the runtime's, so with "
+               "TRI_DEBUG=asyncstop=0 nothing stops it: every pause waits for "
+               "it; leave that out";
+    case UNKNOWN:
+        break;
+    }
+    return "does not stop";
+}
+
+/* Of the goroutine it runs, 0: none; a hint, as a G that it has left may be another
+ * by now (so a sanitizer need not look). */
+static TRI_NO_SANITIZE uint64_t
+goroutine_of(struct tri_m *m)
+{
+    const struct tri_g *g = tri_load_relaxed(&m->g); /* the same */
+    return g == NULL ? 0 : g->id;
+}
+
+/* On the system stack. */
+static void
+tell(void *arg)
+{
+    const struct report *report = arg;
+    struct tri_m *m = report->m;
+    const struct tri_deaf *deaf = &m->deaf;
+    char where[512];
+    char goroutine[48] = "";
+    uint64_t id = goroutine_of(m);
+    if (report->reason == IN_SECTION || report->reason == COMPUTES) {
+        size_t length =
+            tri_format(where, sizeof(where), "the stop found it at ");
+        /* Relaxed: has_deferred has seen it. */
+        format_place(where + length, sizeof(where) - length,
+                     tri_load_relaxed(&m->deferred_pc));
+    } else {
+        format_where(where, sizeof(where), deaf->tid);
+    }
+    if (id != 0)
+        tri_format(goroutine, sizeof(goroutine), ", with goroutine %llu",
+                   (unsigned long long)id);
+    tri_print("tricolor: thread %d (\"%s\") %s.  It has not stopped for %lld "
+              "ms%s; %s\n",
+              deaf->tid, report->name, cure(report->reason),
+              (long long)((deaf->last_ns - deaf->since_ns) / 1000000),
+              goroutine, where);
+}
+
+/* ---- looking -------------------------------------------------------------------- */
+
+/* Has it put off the request that it owes an answer to? */
+static bool
+has_deferred(struct tri_m *m)
+{
+    /* Acquire pairs with the release in the handler. */
+    return tri_load_acquire(&m->deferred_pc) != 0
+        && tri_load_relaxed(&m->deferred_stops) == m->deaf.stops;
+}
+
+/* Counts what speaks for a reason (STRAG-3); UNKNOWN: nothing does. */
+static enum reason
+judge(struct tri_m *m, const struct status *status)
+{
+    struct tri_deaf *deaf = &m->deaf;
+    bool out_of_reach = status->state == 'D';
+    uint64_t deaf_to = out_of_reach ? ~UINT64_C(0) : status->blocked;
+    if ((deaf_to & status->pending) >> (SIGURG - 1) & 1) {
+        deaf->looks++;
+        return out_of_reach ? OUT_OF_REACH : BLOCKS;
+    }
+    deaf->looks = 0;
+    if (!has_deferred(m))
+        return UNKNOWN;
+    int64_t now = computed_ns(deaf->tid);
+    if (deaf->computed_ns == 0)
+        deaf->computed_ns = now;
+    if (now - deaf->computed_ns >= LOOKS * TRI_STRAGGLER_NS) /* STRAG-4 */
+        deaf->looks = LOOKS;
+    return tri_sched.async_stop ? IN_SECTION : COMPUTES;
+}
+
+/* One look at m, which owes an answer, since then or earlier: STRAG-3. */
+static void
+look_at(struct tri_m *m, int64_t since_ns)
+{
     struct tri_deaf *deaf = &m->deaf;
     TRI_DCHECK(tri_critical_depth() > 0, "STRAG-1: asked outside a section");
     TRI_DCHECK(tri_load(&m->claim) != TRI_CLAIM_FREE,
@@ -140,37 +323,54 @@ look_at(struct tri_m *m)
     if (fresh) {
         deaf->stops = stops;
         deaf->looks = 0;
+        deaf->computed_ns = 0;
+        deaf->since_ns = since_ns != 0 ? since_ns : now;
         deaf->next_ns = now + TRI_STRAGGLER_NS;
     }
     if (now < deaf->next_ns)
         return;
     struct status status;
     read_status(tid, &status);
-    bool out_of_reach = status.state == 'D';
-    uint64_t deaf_to = out_of_reach ? ~UINT64_C(0) : status.blocked;
-    if ((deaf_to & status.pending) >> (SIGURG - 1) & 1)
-        deaf->looks++;
-    else
-        deaf->looks = 0;
+    enum reason reason = judge(m, &status);
     deaf->next_ns = now + TRI_STRAGGLER_NS;
     if (deaf->looks == LOOKS) {
+        struct report report = { m, status.name, reason };
         deaf->told = true;
-        tell(tid, status.name, out_of_reach);
+        tri_host_on_system_stack(tell, &report);
     }
 }
 
 void
-tri_stragglers_look(void)
+tri_stragglers_look(int64_t since_ns)
 {
     for (uint32_t i = 0; i < tri_m_count(); i++) {
         struct tri_m *m = tri_m_at(i);
         if (m->world_holds != 0 && tri_m_inherited(m) && tri_m_asked(m))
-            look_at(m);
+            look_at(m, since_ns);
+    }
+}
+
+void
+tri_stragglers_stopped(void)
+{
+    int64_t now = tri_os_now_ns();
+    for (uint32_t i = 0; i < tri_m_count(); i++) {
+        struct tri_m *m = tri_m_at(i);
+        struct tri_deaf *deaf = &m->deaf;
+        if (m->world_holds == 0 || !deaf->told || deaf->ended)
+            continue;
+        /* Relaxed, both: it has answered.  Not of another thread, nor long ago. */
+        if (deaf->tid != tri_load_relaxed(&m->tid)
+            || tri_load_relaxed(&m->stop_count) - deaf->stops > 1)
+            continue;
+        deaf->ended = true;
+        tri_print("tricolor: thread %d has stopped, after %lld ms\n", deaf->tid,
+                  (long long)((now - deaf->since_ns) / 1000000));
     }
 }
 
 void
 tri_straggler_given_up(struct tri_m *m)
 {
-    look_at(m);
+    look_at(m, 0);
 }

@@ -113,12 +113,16 @@ await_answers(struct tri_m *self, uint32_t counted)
     TRI_DCHECK(all_asked(self, counted),
                "STW-3: waiting for threads before all are asked");
     const int64_t look_ns = TRI_TSAN ? INT64_C(200000) : TRI_STRAGGLER_NS;
+    bool looked = false;
     while (!tri_stop_wait_all(&world.wait, look_ns)) {
+        looked = true;
         for (uint32_t i = 0; i < tri_m_count(); i++)
             if (tri_m_at(i)->world_holds != 0)
                 tri_m_nudge(tri_m_at(i));
-        tri_stragglers_look();
+        tri_stragglers_look(world.begin_ns);
     }
+    if (looked)
+        tri_stragglers_stopped();
 }
 
 static void

@@ -29,6 +29,8 @@ foreach(test IN ITEMS rt_scan rt_scan_states rt_scan_elsewhere)
 endforeach()
 tri_test(rt_stacks LAYERS runtime SOURCES unit/rt_stacks.c
          LABELS unit sanitize release TIMEOUT 120 PROCESSORS 2)
+tri_test(rt_guards LAYERS runtime SOURCES unit/rt_guards.c
+         LABELS unit crash release TIMEOUT 60 PROCESSORS 2)
 tri_test(rt_world LAYERS runtime SOURCES stress/rt_world.c
          LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2)
 tri_test(rt_suspend LAYERS runtime SOURCES stress/rt_suspend.c
