@@ -44,6 +44,20 @@ tri_test(rt_births SOURCES stress/rt_births.c
          LABELS stress ${sanitized} release TIMEOUT 240 PROCESSORS 2)
 tri_test(rt_procs LAYERS runtime SOURCES stress/rt_procs.c
          LABELS stress sanitize smoke TIMEOUT 180 PROCESSORS 2)
+# As above, and for a short while: a quarter of a second, where time is to pass; and
+# of rt_procs what is not about slices.
+set(rt_procs_fuzzed short_blocking_calls_on_many_goroutines_come_back
+    blocked_reads_leave_their_p_to_others who_walks_the_ps_meets_whole_ones
+    whose_word_was_taken_back_changes_nothing
+    changing_the_number_of_ps_strands_nobody)
+foreach(test IN ITEMS rt_chan rt_sync rt_procs rt_world)
+    if(TARGET ${test})
+        tri_add_test(${test}_fuzz
+            COMMAND ${test} --seconds 0.25 ${${test}_fuzzed}
+            LABELS stress sanitize TIMEOUT 180 PROCESSORS 2
+            ENVIRONMENT TRI_DEBUG=clobberfree=1,schedfuzz=17)
+    endif()
+endforeach()
 tri_test(rt_defer LAYERS runtime SOURCES stress/rt_defer.c
          LABELS stress sanitize release TIMEOUT 180 PROCESSORS 2)
 if(TARGET rt_defer)
