@@ -62,6 +62,7 @@ struct tri_p {
     uint32_t free_g_count;    /* [h] */
     uint32_t queue_turn;      /* [h] queues go before who wants a P */
     uint32_t runnext_streak;  /* [h] runnext before the queue so many times */
+    uint32_t runnext_passed;  /* [h] the queues went before it (SCHED-8) */
     uint32_t global_streak;   /* [h] decisions since the global queue's */
     uint32_t readied;         /* [h] one, in runnext, with nothing else to do */
     uint32_t solo_streak;     /* [h] so many of those it ran itself */

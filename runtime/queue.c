@@ -243,7 +243,11 @@ take_queued(struct tri_p *p)
 {
     p->runnext_streak = 0;
     struct tri_g *g = tri_runq_take(&p->runq);
-    return g != NULL ? g : tri_sched_take_global(p, TRI_GLOBAL_BATCH);
+    if (g == NULL)
+        g = tri_sched_take_global(p, TRI_GLOBAL_BATCH);
+    /* Relaxed: a look. */
+    p->runnext_passed = g != NULL && tri_load_relaxed(&p->runnext) != NULL;
+    return g;
 }
 
 /* The slice would do, as in Go, which has no limit of turns; but who waits behind two
@@ -261,6 +265,7 @@ tri_sched_take_local(struct tri_p *p)
         g = tri_swap(&p->runnext, NULL);
         if (g != NULL) {
             p->runnext_streak++;
+            p->runnext_passed = 0;
             tri_p_inherit_slice(p);
             tri_defer_learn(p, tri_runq_empty(&p->runq));
             return g;

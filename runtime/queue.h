@@ -21,11 +21,13 @@ struct tri_g *tri_sched_take_global(struct tri_p *p, uint32_t max);
  * an owner is about to run next, and goroutines whose time has come. */
 struct tri_g *tri_sched_steal(struct tri_p *p);
 
-/* A slice is over: the next to be taken comes from the queues (SCHED-8). */
+/* A slice is over: the next to be taken comes from the queues (SCHED-8); but not twice
+ * with nobody from runnext in between, who would wait for as long as slices end. */
 static inline void
 tri_sched_queues_first(struct tri_p *p)
 {
-    p->runnext_streak = TRI_RUNNEXT_LIMIT;
+    if (p->runnext_passed == 0)
+        p->runnext_streak = TRI_RUNNEXT_LIMIT;
 }
 
 /*

@@ -12,7 +12,8 @@
  * until it meets the phase off, or never start what was refused (CYCLE-5: the last two
  * tests); stop threads in the sanitizer's code (SIG-5; under TSan: it hangs).
  * T-010: let find_work never look at the global queue first (the test that says so).
- * SCHED-8: let find_work clear `preempt` and nothing else (both tests of it), or
+ * SCHED-8: let take_queued never note that it went before runnext (the one with who is
+ * next), let find_work clear `preempt` and nothing else (both tests of it), or
  * tri_sched_take_local begin a slice where it inherits one (the first; it gives up
  * after 60 s).
  * Let sysmon's detach let go on who was stopped (SCHED-1: a crash); keep anything of a P
@@ -684,6 +685,32 @@ TEST(no_more_threads_run_than_there_are_ps)
     tri_set_procs(procs);
     EXPECT_F(GET(most_inside) <= 2, "%d at once, with two Ps",
              GET(most_inside));
+}
+
+/* Slices end all the time, and each time the queue has somebody. */
+
+static void
+raise_flag(void *flag)
+{
+    __atomic_store_n((int *)flag, 1, __ATOMIC_SEQ_CST);
+}
+
+TEST(who_is_next_is_not_passed_over_again_and_again)
+{
+    enum {
+        YIELDS = 20 /* few, as every 61st goes another way */
+    };
+    static int flag;
+    int procs = tri_set_procs(1);
+    tri_go(raise_flag, &flag);
+    for (int i = 0; i < YIELDS && GET(flag) == 0; i++) {
+        tri_enter();
+        tri_store(&tri_current_p()->preempt, 1);
+        tri_leave();
+        tri_yield();
+    }
+    EXPECT_EQ(GET(flag), 1);
+    tri_set_procs(procs);
 }
 
 int
