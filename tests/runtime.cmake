@@ -54,7 +54,7 @@ foreach(test IN ITEMS rt_chan rt_sync rt_procs rt_world)
     if(TARGET ${test})
         tri_add_test(${test}_fuzz
             COMMAND ${test} --seconds 0.25 ${${test}_fuzzed}
-            LABELS stress sanitize TIMEOUT 180 PROCESSORS 2
+            LABELS stress TIMEOUT 180 PROCESSORS 2
             ENVIRONMENT TRI_DEBUG=clobberfree=1,schedfuzz=17)
     endif()
 endforeach()
