@@ -12,7 +12,7 @@
 struct tri_heap_pages {
     struct tri_lock lock; /* TRI_RANK_HEAP */
     struct tri_page_alloc alloc;
-};
+} TRI_CACHE_ALIGNED;
 
 extern struct tri_heap_pages tri_heap_pages;
 

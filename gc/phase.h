@@ -28,11 +28,9 @@ struct tri_gc_state {
     TRI_ATOMIC(uint32_t) marked_cycle; /* [w] cycles whose marking is over */
     TRI_ATOMIC(uint64_t) cycles_total; /* [a] completed */
     TRI_ATOMIC(uint64_t) cycles_forced;
-    TRI_ATOMIC(int64_t) heap_live_bytes; /* [a] over-estimate (D-033) */
-    TRI_ATOMIC(int64_t) trigger_bytes;   /* [a] copies of the pacer's, for */
-    TRI_ATOMIC(int64_t) goal_bytes;      /*     readers without its lock   */
-    TRI_ATOMIC(int64_t) marked_bytes;    /* [a] live after the last cycle */
-    TRI_ATOMIC(int64_t) black_bytes;     /* [a] allocated black, this cycle */
+    TRI_ATOMIC(int64_t) trigger_bytes; /* [a] copies of the pacer's, for */
+    TRI_ATOMIC(int64_t) goal_bytes;    /*     readers without its lock   */
+    TRI_ATOMIC(int64_t) marked_bytes;  /* [a] live after the last cycle */
     /* More copies of the pacer's, for metrics. */
     TRI_ATOMIC(int64_t) gc_percent;
     TRI_ATOMIC(int64_t) memory_limit;
@@ -44,6 +42,11 @@ struct tri_gc_state {
     int64_t mark_start_ns;        /* [w] */
     enum tri_cycle_reason reason; /* [w] */
     struct tri_pacer pacer;       /* [w]; settings under the cycle lock */
+
+    /* Written by whoever allocates, so not beside the phase. */
+    TRI_CACHE_ALIGNED TRI_ATOMIC(int64_t)
+        heap_live_bytes;             /* [a] over-estimate (D-033) */
+    TRI_ATOMIC(int64_t) black_bytes; /* [a] allocated black, this cycle */
 };
 
 extern struct tri_gc_state tri_collector;

@@ -21,7 +21,7 @@ struct tri_sweep_state {
     TRI_ATOMIC(uint64_t) ratio_bits;  /* [a] a double: pages per byte */
     uint64_t cycle;                   /* [w] whose garbage is being swept */
     TRI_ATOMIC(uint32_t) announced;   /* [a] sweep_end was traced */
-};
+} TRI_CACHE_ALIGNED;
 extern struct tri_sweep_state tri_sweep;
 
 bool tri_sweep_token_take(void);

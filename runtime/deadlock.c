@@ -133,8 +133,8 @@ tri_deadlock_check(int64_t now_ns)
     static int64_t quiet_since_ns;
     static uint32_t threads_then;
     if (!tri_sched.is_main || tri_load(&tri_sched.foreign) != 0
-        || tri_load(&tri_sched.ending) != 0
-        || tri_load(&tri_sched.live_count) == 0 || !all_quiet()) {
+        || tri_load(&tri_sched.ending) != 0 || !all_quiet()
+        || tri_sched_live_count() == 0) {
         quiet_since_ns = 0;
         return;
     }

@@ -6,7 +6,7 @@
 static double
 goroutines(void)
 {
-    return (double)tri_load(&tri_sched.live_count);
+    return (double)tri_sched_live_count();
 }
 
 static double

@@ -33,6 +33,18 @@
 struct tri_sched tri_sched = { .lock = TRI_LOCK_INIT(SCHED),
                                .watched_ns = INT64_MAX };
 
+#define GROUP_IS_ONE_LINE(first, next)                                         \
+    _Static_assert(offsetof(struct tri_sched, next)                            \
+                           - offsetof(struct tri_sched, first)                 \
+                       == sizeof(struct line),                                 \
+                   "SCHED-9: a group is no line any more")
+struct line {
+    TRI_CACHE_ALIGNED char byte;
+};
+GROUP_IS_ONE_LINE(lock, queue_count);
+GROUP_IS_ONE_LINE(queue_count, spinning);
+GROUP_IS_ONE_LINE(spinning, next_goid);
+
 void
 tri_sched_init(int procs)
 {
@@ -45,6 +57,18 @@ tri_sched_init(int procs)
     }
     tri_store(&tri_sched.p_count, procs);
     tri_unlock(&tri_sched.lock);
+}
+
+int64_t
+tri_sched_live_count(void)
+{
+    int64_t count = tri_load(&tri_sched.live_count);
+    tri_enter(); /* no Ps are made meanwhile */
+    /* Those that are retired keep theirs. */
+    for (int32_t i = 0; i < TRI_PROCS_MAX && tri_sched.p[i] != NULL; i++)
+        count += tri_load(&tri_sched.p[i]->live);
+    tri_leave();
+    return count;
 }
 
 /* ---- the decision --------------------------------------------------------- */

@@ -193,7 +193,7 @@ tri_g_free(struct tri_p *p, struct tri_g *g)
 {
     tri_san_destroy(&g->san);
     if (g->system == 0)
-        tri_sub(&tri_sched.live_count, 1);
+        tri_p_count_live(p, -1);
     /* Its next life begins black: no marker looks for what this one left. */
     if (TRI_UNLIKELY(tri_debug.gccheckmark != 0))
         wipe(&g->stack);
@@ -302,6 +302,23 @@ take(struct tri_p *p, size_t stack_bytes)
     return g;
 }
 
+/* Numbers come to a P so many at once: Go's GoidCacheBatch. */
+static uint64_t
+next_id(struct tri_p *p)
+{
+    enum {
+        STOCK = 16
+    };
+    /* Relaxed: numbers of one's own are all that is asked for. */
+    if (p == NULL) /* the runtime's own, before there are any */
+        return tri_add_relaxed(&tri_sched.next_goid, 1);
+    if (p->next_goid == p->end_goid) {
+        p->next_goid = tri_add_relaxed(&tri_sched.next_goid, STOCK);
+        p->end_goid = p->next_goid + STOCK;
+    }
+    return p->next_goid++;
+}
+
 struct tri_g *
 tri_spawn(void (*fn)(void *), void *arg, const char *name, size_t stack_bytes,
           const void *pc)
@@ -313,8 +330,7 @@ tri_spawn(void (*fn)(void *), void *arg, const char *name, size_t stack_bytes,
                "G-3: goroutine %llu is born once more while it lives",
                (unsigned long long)g->id);
     struct tri_g *self = tri_local_g();
-    /* Relaxed: a number of its own is all it has to be. */
-    g->id = tri_add_relaxed(&tri_sched.next_goid, 1);
+    g->id = next_id(p);
     g->system = name != NULL;
     g->is_main = 0;
     g->name = name;
@@ -325,7 +341,9 @@ tri_spawn(void (*fn)(void *), void *arg, const char *name, size_t stack_bytes,
     g->arg = arg;
     g->sp = NULL; /* G-5 */
     tri_san_create(&g->san, (void *)g->stack.lo, g->stack.hi - g->stack.lo);
-    if (name == NULL)
+    if (name == NULL && p != NULL)
+        tri_p_count_live(p, 1);
+    else if (name == NULL)
         tri_add(&tri_sched.live_count, 1);
     /* Those born while the collector marks are not scanned: their one root
      * goes through the barrier (gc/host.h). */
@@ -344,13 +362,13 @@ tri_spawn_bound(struct tri_m *m)
 {
     struct tri_g *g = m->bound != NULL ? m->bound : tri_g_new();
     TRI_CHECK(g != NULL, "no memory for a thread's goroutine");
-    TRI_DCHECK(tri_critical_depth() > 0 && tri_load_relaxed(&m->p) != NULL,
+    struct tri_p *p = tri_current_p();
+    TRI_DCHECK(tri_critical_depth() > 0 && p != NULL,
                "ATT-2: a thread's goroutine is born without a P");
     TRI_DCHECK(tri_load(&g->state) == TRI_G_DEAD,
                "G-3: goroutine %llu is born once more while it lives",
                (unsigned long long)g->id);
-    /* Relaxed: as above. */
-    g->id = tri_add_relaxed(&tri_sched.next_goid, 1);
+    g->id = next_id(p);
     g->bound = m;
     g->system = 0;
     g->is_main = 0;
@@ -362,7 +380,7 @@ tri_spawn_bound(struct tri_m *m)
     tri_store(&g->m, m);
     tri_store(&m->g, g);
     m->bound = g;
-    tri_add(&tri_sched.live_count, 1);
+    tri_p_count_live(p, 1);
     tri_trace_goroutine_create(g->id, 0, 0);
     /* Release pairs with the load in tri_host_stack_scan: whoever finds it
      * running finds its thread and its stack. */

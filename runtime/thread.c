@@ -158,8 +158,8 @@ tri_thread_detach(void)
     tri_enter();
     tri_trace_goroutine_end(g->id, tri_load(&m->p)->index);
     tri_trace_thread_end((uint32_t)tri_os_tid());
+    tri_p_count_live(tri_load(&m->p), -1);
     tri_p_hand_off(tri_p_uninstall(m));
-    tri_sub(&tri_sched.live_count, 1);
     tri_store(&g->m, NULL);
     tri_store(&m->g, NULL);
     tri_store(&g->state, TRI_G_DEAD);

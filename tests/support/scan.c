@@ -4,6 +4,7 @@
 
 #include <tricolor/tricolor.h>
 
+#include "base/check.h"
 #include "base/compiler.h"
 #include "gc/host.h"
 #include "runtime/sched.h"
@@ -38,8 +39,10 @@ size_t
 index_of(uint64_t id)
 {
     size_t at = 0;
-    while (tri_g_at(at)->id != id)
+    while (at < tri_g_count() && tri_g_at(at)->id != id)
         at++;
+    TRI_CHECK(at < tri_g_count(), "there is no goroutine %llu",
+              (unsigned long long)id);
     return at;
 }
 
