@@ -174,7 +174,7 @@ preempt(struct tri_p *p, int64_t now_ns)
         && tri_load_relaxed(&m->no_preempt) == 0
         && tri_p_decisions(p) == p->seen_decisions) {
         detach(m);
-        return true;
+        return false; /* once a slice: no reason to look again soon.  As in Go. */
     }
     /* It may have stopped by going into a call; let go first, it is out of that
      * one, and so each time (world_live.pml). */
