@@ -168,10 +168,10 @@ tell_fresh(struct tri_page_cache *cache, const struct run *run)
     if (run->page - window->page < 64 && window->released != 0) {
         uint32_t first = (uint32_t)(run->page - window->page);
         uint32_t end = 64 - (uint32_t)__builtin_clzll(window->released);
+        if (end > first + ahead)
+            end = first + ahead;
         if (end > first + count)
-            count = end - first < ahead ? end - first
-                  : count > ahead       ? count
-                                        : ahead;
+            count = end - first;
         uint64_t mask = tri_bits_mask(first, count);
         /* Relaxed: statistics order nothing. */
         tri_sub_relaxed(

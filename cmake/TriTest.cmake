@@ -13,7 +13,8 @@
 # Labels: unit stress crash fault trace api lint; `sanitize` puts it among what
 # runs under asan and tsan too; `smoke` among what runs in release and lto, `release`
 # in release alone, where a compiler can hardly break it; `long` takes it out of the
-# default run.
+# default run, and `soak` is for tools/test --long.  A preset makes no programs but
+# those of its labels (TRI_TEST_LABELS).
 
 function(tri_test name)
     cmake_parse_arguments(PARSE_ARGV 1 arg "STATIC"
@@ -49,7 +50,8 @@ function(tri_test name)
         set(libraries tricolor::tricolor)
     endif()
 
-    add_executable(${name} ${arg_SOURCES} "${support}/test.c" ${objects})
+    add_executable(${name} ${arg_SOURCES} ${objects})
+    tri_test_program(${name})
     # Below the runtime nobody serves sequences.
     if(arg_LAYERS STREQUAL "runtime")
         target_compile_definitions(${name} PRIVATE ${tri_protect_definitions})
@@ -59,6 +61,27 @@ function(tri_test name)
     tri_add_test(${name} COMMAND ${name} ${arg_ARGS} LABELS ${arg_LABELS}
                  TIMEOUT ${arg_TIMEOUT} PROCESSORS ${arg_PROCESSORS}
                  ENVIRONMENT ${arg_ENVIRONMENT})
+endfunction()
+
+# tri_test_program(NAME): one with the main function of tests/support/test.c.
+function(tri_test_program name)
+    target_sources(${name} PRIVATE $<TARGET_OBJECTS:tri_test_main>)
+    set_property(GLOBAL APPEND PROPERTY tri_test_programs ${name})
+endfunction()
+
+# tri_leave_out_programs(): after all tests.  Those that TRI_TEST_LABELS leaves out
+# are made only when somebody asks for them by name.
+function(tri_leave_out_programs)
+    if(NOT TRI_TEST_LABELS)
+        return()
+    endif()
+    get_property(programs GLOBAL PROPERTY tri_test_programs)
+    get_property(words GLOBAL PROPERTY tri_test_words)
+    foreach(program IN LISTS programs)
+        if(NOT program IN_LIST words)
+            set_target_properties(${program} PROPERTIES EXCLUDE_FROM_ALL ON)
+        endif()
+    endforeach()
 endfunction()
 
 # tri_add_test(NAME COMMAND ... [LABELS ...] [TIMEOUT s] [PROCESSORS n]
@@ -78,6 +101,13 @@ function(tri_add_test name)
     if(NOT arg_LABELS)
         set(arg_LABELS unit)
     endif()
+    foreach(label IN LISTS arg_LABELS)
+        if(TRI_TEST_LABELS AND label MATCHES "${TRI_TEST_LABELS}")
+            list(TRANSFORM arg_COMMAND
+                 REPLACE "^\\$<TARGET_FILE:([^>]+)>$" "\\1" OUTPUT_VARIABLE words)
+            set_property(GLOBAL APPEND PROPERTY tri_test_words ${words})
+        endif()
+    endforeach()
     set_tests_properties(${name} PROPERTIES
         LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT}
         PROCESSORS ${arg_PROCESSORS} SKIP_RETURN_CODE 77

@@ -22,6 +22,7 @@
 #include "runtime/crash.h"
 #include "runtime/sched.h"
 #include "runtime/sequence.h"
+#include "runtime/spare.h"
 #include "runtime/topology.h"
 #include "trace/trace.h"
 
@@ -88,6 +89,7 @@ start(const struct tri_options *opt, bool is_main)
     tri_sched_init(procs);
     tri_sched_metrics_init();
     tri_signal_init();
+    tri_spare_init();
     tri_crash_init();
     tri_fork_init();
     tri_follow_note(tri_machine_glance()); /* FOLLOW-2 */

@@ -81,6 +81,9 @@ struct tri_p {
     int64_t decision_ns;     /* [s] when the decisions changed last */
     int64_t slice_ns;        /* [s] when the slices did */
     int64_t call_ns;         /* [s] when the calls did */
+    uint32_t spared;         /* [s] since the last decision: SPARE-1 */
+    int64_t cpu_ns;          /* [s] what its holder had computed, when */
+    int64_t cpu_seen_ns;     /* [s] that changed last */
 } TRI_CACHE_ALIGNED;
 
 /* A decision: what runs next has a slice of its own, or goes on with the one that is

@@ -26,7 +26,6 @@
  *            since, and not for what passed; otherwise a thread is accused that got
  *            no processor, or waits in its section for another.
  */
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 
@@ -37,6 +36,7 @@
 #include "base/syscall.h"
 #include "gc/host.h"
 #include "runtime/sched.h"
+#include "runtime/task.h"
 
 #define LINE_BYTES 64
 #define LOOKS      2
@@ -83,15 +83,6 @@ take_line(const char *line, struct status *status)
         status->blocked = parse_hex(line + 8);
 }
 
-static long
-open_proc(int tid, const char *file)
-{
-    char path[64];
-    tri_format(path, sizeof(path), "/proc/self/task/%d/%s", tid, file);
-    return tri_syscall3(SYS_openat, AT_FDCWD, (long)(uintptr_t)path,
-                        O_RDONLY | O_CLOEXEC);
-}
-
 /* A thread's status file, line by line; what a line has too much is dropped. */
 static void
 read_status(int tid, struct status *status)
@@ -100,7 +91,7 @@ read_status(int tid, struct status *status)
     char line[LINE_BYTES];
     size_t length = 0;
     *status = (struct status){ .name = "?" };
-    long fd = open_proc(tid, "status");
+    long fd = tri_task_open(tid, "status");
     if (fd < 0)
         return;
     for (;;) {
@@ -120,37 +111,6 @@ read_status(int tid, struct status *status)
         }
     }
     (void)tri_syscall3(SYS_close, fd, 0, 0);
-}
-
-/* A file of one line, without its end; "" if there is none. */
-static void
-read_line(int tid, const char *file, char *line, size_t bytes)
-{
-    long fd = open_proc(tid, file);
-    long got = 0;
-    if (fd >= 0) {
-        got = tri_syscall3(SYS_read, fd, (long)(uintptr_t)line,
-                           (long)(bytes - 1));
-        (void)tri_syscall3(SYS_close, fd, 0, 0);
-    }
-    line[got > 0 ? got : 0] = '\0';
-    if (got > 0 && line[got - 1] == '\n')
-        line[got - 1] = '\0';
-}
-
-/* What the thread has computed so far; 0: it is not told. */
-static int64_t
-computed_ns(int tid)
-{
-    enum {
-        OF_A_THREAD = 4,
-        SCHEDULED = 2 /* the kernel's CPUCLOCK_PERTHREAD_MASK, _SCHED */
-    };
-    struct timespec time = { 0 };
-    int clock = (int)(~(unsigned)tid << 3 | OF_A_THREAD | SCHEDULED);
-    if (tri_syscall3(SYS_clock_gettime, clock, (long)(uintptr_t)&time, 0) != 0)
-        return 0;
-    return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
 }
 
 /* ---- telling -------------------------------------------------------------------- */
@@ -182,7 +142,7 @@ format_where(char *to, size_t bytes, int tid)
     char line[256];
     char place[384];
     char kernel[LINE_BYTES];
-    read_line(tid, "syscall", line, sizeof(line));
+    tri_task_line(tid, "syscall", line, sizeof(line));
     const char *pc = strrchr(line, 'x');
     if (pc == NULL) {
         tri_format(to, bytes, "%s",
@@ -190,7 +150,7 @@ format_where(char *to, size_t bytes, int tid)
         return;
     }
     format_place(place, sizeof(place), parse_hex(pc + 1));
-    read_line(tid, "wchan", kernel, sizeof(kernel));
+    tri_task_line(tid, "wchan", kernel, sizeof(kernel));
     bool known = kernel[0] != '\0' && kernel[0] != '0';
     int digits = (int)strcspn(line, " ");
     if (line[0] == '-')
@@ -293,7 +253,7 @@ judge(struct tri_m *m, const struct status *status)
     deaf->looks = 0;
     if (!has_deferred(m))
         return UNKNOWN;
-    int64_t now = computed_ns(deaf->tid);
+    int64_t now = tri_task_cpu_ns(deaf->tid);
     if (deaf->computed_ns == 0)
         deaf->computed_ns = now;
     if (now - deaf->computed_ns >= LOOKS * TRI_STRAGGLER_NS) /* STRAG-4 */

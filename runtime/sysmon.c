@@ -9,11 +9,19 @@
  *   - takes the P of a thread that hogs it for 10 ms while others could use
  *     it: stops the thread in place and gives the P away; the goroutine goes
  *     on, on its thread, once it is given a P again;
+ *   - does so after a millisecond where the thread sleeps in a call that it did not
+ *     announce and others wait (SYSMON-1);
  *   - tells a P that decides often, but has had a slice, that its queues are next
  *     (SCHED-8);
  *   - makes ready whose time has come on a P whose holder does not come by, and
  *     polls files that nobody polls;
  *   - calls the collector's tick; finds deadlocks; trims free stacks.
+ *
+ *   SYSMON-1  Who sleeps with a P in his hands has it for a millisecond or two, if
+ *             others wait, and one after the other.  Otherwise, where a lock of libc's
+ *             is contended and its holder was stopped in place, each who comes before
+ *             him keeps a P for a slice in which nobody runs: with a hundred threads
+ *             in malloc seconds pass until he goes on.
  *
  * Relaxed: `calls`, `slices` and `heirs` are clocks, of which we only see whether they
  * moved; what belongs to a thread that we stopped came with its answer.
@@ -35,6 +43,9 @@
 #include "runtime/dump.h"
 #include "runtime/poll.h"
 #include "runtime/sched.h"
+#include "runtime/signal.h"
+#include "runtime/spare.h"
+#include "runtime/task.h"
 #include "runtime/topology.h"
 #include "trace/trace.h"
 
@@ -45,6 +56,9 @@
 #define IDLE_NS_MAX  INT64_C(50000000)
 #define QUIET_LOOKS  50
 #define RESCUE_NS    INT64_C(1000000)
+#define NAP_NS       INT64_C(1000000)
+#define NAP_LOOKS    20
+#define SPARE_MAX    64u
 #define TRIM_AT_ONCE 64u
 #define TRIM_NS      INT64_C(2000000) /* to the next batch, while all is idle */
 
@@ -80,11 +94,36 @@ keep_time(struct tri_p *p, int64_t now_ns)
     if (decisions != p->seen_decisions) {
         p->seen_decisions = decisions;
         p->decision_ns = now_ns;
+        p->spared = 0;
     }
     if (slices != p->seen_slices) {
         p->seen_slices = slices;
         p->slice_ns = now_ns;
     }
+}
+
+/* After a nap the next may follow: so many looks come soon. */
+static int nap_looks;
+
+/* SYSMON-1.  Who computes has moved since the last look, and so, a while later, has
+ * who waits for a processor of the system's. */
+static bool
+naps(struct tri_p *p, int64_t now_ns)
+{
+    struct tri_m *m = tri_load(&p->m);
+    if (m == NULL || now_ns - p->decision_ns < NAP_NS || !others_wait(p))
+        return false;
+    int tid = tri_load_relaxed(&m->tid); /* a hint: who it was, or is */
+    int64_t cpu_ns = tri_task_cpu_ns(tid);
+    if (cpu_ns != p->cpu_ns) {
+        p->cpu_ns = cpu_ns;
+        p->cpu_seen_ns = now_ns;
+        return false;
+    }
+    if (now_ns - p->cpu_seen_ns < NAP_NS || !tri_task_sleeps(tid))
+        return false;
+    nap_looks = NAP_LOOKS;
+    return true;
 }
 
 /* One runs there for a slice and decides nothing. */
@@ -151,6 +190,14 @@ detach(struct tri_m *m)
     tri_p_start(p);
 }
 
+/* SPARE-1.  m is stopped. */
+static bool
+is_spared(struct tri_p *p, struct tri_m *m, int64_t now_ns)
+{
+    return m->uc != NULL && now_ns - p->decision_ns < 2 * SLICE_NS
+        && p->spared++ < SPARE_MAX && tri_spare_is_there(tri_signal_pc(m->uc));
+}
+
 static bool
 preempt(struct tri_p *p, int64_t now_ns)
 {
@@ -161,7 +208,8 @@ preempt(struct tri_p *p, int64_t now_ns)
     if (undecided >= RESCUE_NS)
         tri_timers_rescue(p, now_ns);
     (void)end_slice(p, now_ns);
-    if (!is_hogged(p, now_ns))
+    bool nap = naps(p, now_ns);
+    if (!nap && !is_hogged(p, now_ns))
         return false;
     /* A mark worker or a scheduler sees this; a goroutine does not. */
     tri_store(&p->preempt, 1);
@@ -173,8 +221,12 @@ preempt(struct tri_p *p, int64_t now_ns)
     if (tri_load(&m->p) == p && tri_load(&m->g) != NULL
         && tri_load_relaxed(&m->no_preempt) == 0
         && tri_p_decisions(p) == p->seen_decisions) {
-        detach(m);
-        return false; /* once a slice: no reason to look again soon.  As in Go. */
+        bool spared = !nap && is_spared(p, m, now_ns);
+        if (spared)
+            tri_m_release(m);
+        else
+            detach(m);
+        return spared; /* or else once a slice: no reason to look soon.  As in Go. */
     }
     /* It may have stopped by going into a call; let go first, it is out of that
      * one, and so each time (world_live.pml). */
@@ -233,6 +285,10 @@ rest(struct tri_m *m, int64_t ns)
     bool idle = all_idle();
     if (deep && !idle && ns > LOOK_NS_MAX)
         ns = LOOK_NS_MAX;
+    if (nap_looks > 0) { /* SYSMON-1 */
+        nap_looks--;
+        ns = ns < NAP_NS ? ns : NAP_NS;
+    }
     if (ns > TRI_DEFER_LOOK_NS && tri_load(&tri_sched.deferring) != 0)
         ns = TRI_DEFER_LOOK_NS; /* SCHED-6 */
     /* Sequentially consistent, after monitor_deep: who asks for a birth counts it

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Tests of gc/.
-add_executable(gc_pacer unit/gc_pacer.c ../gc/pacer.c support/test.c)
+add_executable(gc_pacer unit/gc_pacer.c ../gc/pacer.c)
+tri_test_program(gc_pacer)
 target_link_libraries(gc_pacer PRIVATE tri_flags m)
 tri_add_test(gc_pacer COMMAND gc_pacer LABELS unit sanitize)
 tri_test(gc_collect LAYERS gc SOURCES unit/gc_collect.c
@@ -94,8 +95,8 @@ function(tri_broken_collector what)
         list(APPEND objects $<TARGET_OBJECTS:tri_${layer}>)
     endforeach()
     get_property(libraries GLOBAL PROPERTY tri_layer_libraries)
-    add_executable(gc_broken_${what} stress/graph.c support/test.c ${sources}
-                                     ${objects})
+    add_executable(gc_broken_${what} stress/graph.c ${sources} ${objects})
+    tri_test_program(gc_broken_${what})
     target_compile_definitions(gc_broken_${what}
                                PRIVATE TRI_BREAK_${upper}=1
                                        ${tri_protect_definitions})

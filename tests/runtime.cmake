@@ -156,8 +156,8 @@ tri_test(rt_crash SOURCES unit/rt_crash.c LABELS unit crash smoke
 set_property(SOURCE support/sequence_stores.c APPEND PROPERTY
              COMPILE_OPTIONS -O2 -funroll-loops)
 function(tri_sequence_test name source)
-    add_executable(${name} ${source} support/sequence_stores.c support/test.c
-                           ${ARGN})
+    add_executable(${name} ${source} support/sequence_stores.c ${ARGN})
+    tri_test_program(${name})
     get_property(libraries GLOBAL PROPERTY tri_layer_libraries)
     target_link_libraries(${name} PRIVATE tri_flags ${libraries}
                                           ${CMAKE_DL_LIBS} m)
@@ -224,8 +224,9 @@ function(tri_broken_runtime what)
     list(APPEND objects
          $<FILTER:$<TARGET_OBJECTS:tri_runtime>,EXCLUDE,/${name}[.]o$>)
     get_property(libraries GLOBAL PROPERTY tri_layer_libraries)
-    add_executable(rt_broken_${what} ${arg_SOURCE} support/test.c
+    add_executable(rt_broken_${what} ${arg_SOURCE}
                    "${PROJECT_SOURCE_DIR}/${arg_FILE}" ${objects})
+    tri_test_program(rt_broken_${what})
     target_compile_definitions(rt_broken_${what} PRIVATE TRI_BREAK_${upper}=1)
     target_link_libraries(rt_broken_${what} PRIVATE tri_flags ${libraries}
                                                     ${CMAKE_DL_LIBS} m)
@@ -260,7 +261,8 @@ if(TARGET tri_runtime AND NOT TRI_SANITIZE)
         HOW hang PATTERN "^"
         TESTS stops_without_time_between_them_are_each_answered)
     # A program that breaks its own half of the rule (tricolor.h).
-    add_executable(rt_broken_tls stress/rt_tls.c support/test.c)
+    add_executable(rt_broken_tls stress/rt_tls.c)
+    tri_test_program(rt_broken_tls)
     target_compile_definitions(rt_broken_tls PRIVATE TRI_BREAK_TLS=1)
     target_link_libraries(rt_broken_tls PRIVATE tri_flags tricolor::tricolor m)
     tri_add_test(rt_broken_tls

@@ -16,6 +16,8 @@
  * next), let find_work clear `preempt` and nothing else (both tests of it), or
  * tri_sched_take_local begin a slice where it inherits one (the first; it gives up
  * after 60 s).
+ * SYSMON-1, SPARE-1: let naps or is_spared say no (the two tests of sleepers and
+ * of malloc).
  * Let sysmon's detach let go on who was stopped (SCHED-1: a crash); keep anything of a P
  * that ends (PROC-2, in checked builds: its queue, its dead goroutines; without them,
  * its timers: rt_timer; what the collector has of it: cleanup_pool).
@@ -23,9 +25,14 @@
 #include <tricolor/tricolor.h>
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "base/sanitize.h"
+#include "gc/host.h"
 #include "runtime/sched.h"
+#include "runtime/signal.h"
+#include "runtime/spare.h"
 #include "tests/support/test.h"
 
 static struct tri_waitgroup group;
@@ -710,6 +717,102 @@ TEST(who_is_next_is_not_passed_over_again_and_again)
         tri_yield();
     }
     EXPECT_EQ(GET(flag), 1);
+    tri_set_procs(procs);
+}
+
+/* ---- in libc --------------------------------------------------------------------- */
+
+/* Not announced. */
+static void
+sleep_long(void *unused)
+{
+    (void)unused;
+    usleep(300000);
+    tri_waitgroup_done(&group);
+}
+
+/* SYSMON-1.  A slice each would be 200 ms; of the machine's bad moments one try in some
+ * is free. */
+TEST(who_sleeps_with_a_p_has_it_for_a_moment)
+{
+    enum {
+        SLEEPERS = 20
+    };
+    int64_t best = INT64_MAX;
+    int procs = tri_set_procs(1);
+    for (int i = 0; i < 10 && best > INT64_C(120000000); i++) {
+        tri_waitgroup_add(&group, SLEEPERS);
+        int64_t begin = test_now_ns();
+        for (int k = 0; k < SLEEPERS; k++)
+            tri_go(sleep_long, NULL);
+        tri_yield(); /* behind them */
+        int64_t took = test_now_ns() - begin;
+        best = took < best ? took : best;
+        tri_waitgroup_wait(&group);
+    }
+    EXPECT_F(best <= INT64_C(120000000), "%lld us", (long long)(best / 1000));
+    tri_set_procs(procs);
+}
+
+/* About half of the time. */
+static void
+allocate_and_compute(void *unused)
+{
+    (void)unused;
+    while (GET(leave) == 0) {
+        for (int i = 0; i < 50; i++) {
+            void *volatile block = malloc(1000);
+            free(block);
+        }
+        for (volatile int i = 0; i < 1000; i++)
+            continue;
+    }
+    tri_waitgroup_done(&group);
+}
+
+/* Where the one that allocates lost its P; 0: it has it. */
+static uintptr_t
+preempted_at(void)
+{
+    uintptr_t pc = 0;
+    tri_host_stop_world(TRI_STOP_TEST);
+    for (uint32_t i = 0; i < tri_m_count(); i++) {
+        struct tri_m *m = tri_m_at(i);
+        struct tri_g *g = tri_load(&m->g);
+        if (g != NULL && g->fn == allocate_and_compute && m->uc != NULL
+            && tri_load(&m->p) == NULL)
+            pc = tri_signal_pc(m->uc);
+    }
+    tri_host_start_world();
+    return pc;
+}
+
+/* SPARE-1 */
+TEST(who_is_in_malloc_is_preempted_a_little_later)
+{
+    enum {
+        SAMPLES = 40
+    };
+    static volatile uint64_t turns;
+    if (TRI_ASAN || TRI_TSAN) {
+        test_skip("malloc is the sanitizer's");
+        return;
+    }
+    int met = 0, seen = 0;
+    int procs = tri_set_procs(1);
+    SET(leave, 0);
+    tri_waitgroup_add(&group, 2);
+    tri_go(allocate_and_compute, NULL);
+    tri_go(loop_for_ever, (void *)(uintptr_t)&turns);
+    while (seen < SAMPLES) {
+        tri_sleep(1000000);
+        uintptr_t pc = preempted_at();
+        seen += pc != 0;
+        met += pc != 0 && tri_spare_is_there(pc);
+    }
+    SET(leave, 1);
+    tri_waitgroup_wait(&group);
+    EXPECT_F(met < SAMPLES / 5, "in malloc %d times of %d", met, seen);
     tri_set_procs(procs);
 }
 

@@ -6,18 +6,16 @@
  * tri_fixpool_free.
  */
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fixpool.h"
 #include "base/os.h"
 #include "base/persist.h"
+#include "tests/support/filter.h"
 #include "tests/support/test.h"
 
 static bool
@@ -202,9 +200,7 @@ read_in_a_sandbox(void *unused)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
-    struct sock_fprog program = { sizeof(code) / sizeof(*code), code };
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-        && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0)
+    if (TEST_FILTER_CALLS(code))
         read_across_a_hole();
     (void)dprintf(2, "read in a sandbox\n");
     abort(); /* a child of EXPECT_DEATH ends so */

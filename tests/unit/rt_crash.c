@@ -24,6 +24,7 @@
 #include <unwind.h>
 
 #include "base/sanitize.h"
+#include "tests/support/overflow.h"
 #include "tests/support/test.h"
 
 /* Runs fn(arg) as main goroutine; a fault that is passed on ends in abort. */
@@ -47,38 +48,6 @@ in_runtime(void *arg)
 }
 
 /* ---- overflow --------------------------------------------------------------- */
-
-static __attribute__((noinline)) int
-deeper(int n)
-{
-    volatile char frame[512];
-    frame[0] = (char)n;
-    return n > 100000000 ? 0 : deeper(n + 1) + frame[0];
-}
-
-static void
-overflow(void *arg)
-{
-    (void)arg;
-    deeper(0);
-}
-
-static void
-raise_again(int number)
-{
-    raise(number);
-}
-
-/* The kernel finds no room for the next frame. */
-static void
-overflow_with_signals(void *arg)
-{
-    (void)arg;
-    struct sigaction action = { .sa_handler = raise_again,
-                                .sa_flags = SA_NODEFER };
-    sigaction(SIGUSR1, &action, NULL);
-    raise(SIGUSR1);
-}
 
 static void
 go_and_wait(void (*fn)(void *))

@@ -13,6 +13,7 @@
 #include "base/sanitize.h"
 #include "runtime/sched.h"
 #include "runtime/stack.h"
+#include "tests/support/overflow.h"
 #include "tests/support/test.h"
 
 enum {
@@ -28,38 +29,6 @@ on_fault(int number)
 {
     (void)number;
     abort();
-}
-
-static TRI_NOINLINE int
-deeper(int n)
-{
-    volatile char frame[512];
-    frame[0] = (char)n;
-    return n > 100000000 ? 0 : deeper(n + 1) + frame[0];
-}
-
-static void
-overflow(void *unused)
-{
-    (void)unused;
-    deeper(0);
-}
-
-static void
-raise_again(int number)
-{
-    raise(number);
-}
-
-/* The kernel finds no room for the next frame. */
-static void
-overflow_with_signals(void *unused)
-{
-    (void)unused;
-    struct sigaction action = { .sa_handler = raise_again,
-                                .sa_flags = SA_NODEFER };
-    sigaction(SIGUSR1, &action, NULL);
-    raise(SIGUSR1);
 }
 
 static void

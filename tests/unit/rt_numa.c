@@ -10,13 +10,10 @@
 #include <tricolor/tricolor.h>
 
 #include <errno.h>
-#include <linux/filter.h>
 #include <linux/mempolicy.h>
-#include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,6 +23,7 @@
 #include "base/option.h"
 #include "runtime/sched.h"
 #include "tests/support/collect.h"
+#include "tests/support/filter.h"
 #include "tests/support/fork.h"
 #include "tests/support/test.h"
 #include "trace/record.h"
@@ -258,9 +256,7 @@ forbid(uint32_t error, int argument, uint32_t most)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
     };
-    struct sock_fprog program = { sizeof(code) / sizeof(*code), code };
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-        && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+    return TEST_FILTER_CALLS(code);
 }
 
 /* The heap's length, alone, has no bit in the lower word, unless it is short: so the

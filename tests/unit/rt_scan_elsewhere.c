@@ -91,6 +91,7 @@ on_made_stack(void *stack)
 struct elsewhere {
     void (*run)(void *stack);
     void *stack;
+    pthread_t thread;
 };
 
 /* Values 0 and 1 in the frame below. */
@@ -109,25 +110,37 @@ go_elsewhere(void *arg)
 }
 
 static void
+begin_elsewhere(struct elsewhere *elsewhere)
+{
+    SET(ready, 0);
+    SET(leave, 0);
+    EXPECT_EQ(pthread_create(&elsewhere->thread, NULL, go_elsewhere, elsewhere),
+              0);
+    while (GET(ready) == 0)
+        tri_yield();
+}
+
+static void
+end_elsewhere(struct elsewhere *elsewhere)
+{
+    SET(leave, 1);
+    tri_blocking_begin();
+    pthread_join(elsewhere->thread, NULL);
+    tri_blocking_end();
+}
+
+static void
 scan_elsewhere(void (*run)(void *stack))
 {
     void *stack = malloc(OTHER_STACK_BYTES);
-    struct elsewhere elsewhere = { run, stack };
-    SET(ready, 0);
-    SET(leave, 0);
-    pthread_t thread;
-    EXPECT_EQ(pthread_create(&thread, NULL, go_elsewhere, &elsewhere), 0);
-    while (GET(ready) == 0)
-        tri_yield();
+    struct elsewhere elsewhere = { .run = run, .stack = stack };
+    begin_elsewhere(&elsewhere);
     for (int n = 0; n < 100; n++) {
         scan_goroutine(GET(their_id));
         for (int i = 0; i < 4; i++)
             EXPECT_F(found[i], "value %d was not found in scan %d", i, n);
     }
-    SET(leave, 1);
-    tri_blocking_begin();
-    pthread_join(thread, NULL);
-    tri_blocking_end();
+    end_elsewhere(&elsewhere);
     free(stack);
 }
 
@@ -167,13 +180,8 @@ on_part_of_a_block(void (*run)(void *stack), bool is_found)
     uint64_t *above = block + OTHER_STACK_BYTES / 8;
     memset(above, 0, 4096);
     above[4] = secret + 5;
-    struct elsewhere elsewhere = { run, block };
-    SET(ready, 0);
-    SET(leave, 0);
-    pthread_t thread;
-    EXPECT_EQ(pthread_create(&thread, NULL, go_elsewhere, &elsewhere), 0);
-    while (GET(ready) == 0)
-        tri_yield();
+    struct elsewhere elsewhere = { .run = run, .stack = block };
+    begin_elsewhere(&elsewhere);
     /* Stopped in place it is on the other stack and says so; at a section's exit
      * nobody knows where that ends. */
     bool always = true;
@@ -181,10 +189,7 @@ on_part_of_a_block(void (*run)(void *stack), bool is_found)
         scan_goroutine(GET(their_id));
         always = always && found[5];
     }
-    SET(leave, 1);
-    tri_blocking_begin();
-    pthread_join(thread, NULL);
-    tri_blocking_end();
+    end_elsewhere(&elsewhere);
     EXPECT_EQ(always, is_found);
     above[4] = 0;
     free(block);
@@ -213,19 +218,11 @@ map_stack(size_t bytes)
 static void
 scan_made(char *stack)
 {
-    struct elsewhere elsewhere = { on_made_stack, stack };
-    SET(ready, 0);
-    SET(leave, 0);
-    pthread_t thread;
-    EXPECT_EQ(pthread_create(&thread, NULL, go_elsewhere, &elsewhere), 0);
-    while (GET(ready) == 0)
-        tri_yield();
+    struct elsewhere elsewhere = { .run = on_made_stack, .stack = stack };
+    begin_elsewhere(&elsewhere);
     for (int n = 0; n < 20; n++)
         scan_goroutine(GET(their_id));
-    SET(leave, 1);
-    tri_blocking_begin();
-    pthread_join(thread, NULL);
-    tri_blocking_end();
+    end_elsewhere(&elsewhere);
     for (int i = 0; i < 4; i++)
         EXPECT_F(found[i], "value %d was not found", i);
 }
