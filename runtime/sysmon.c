@@ -102,13 +102,20 @@ keep_time(struct tri_p *p, int64_t now_ns)
     }
 }
 
+/* One runs there for a slice and decides nothing. */
+static bool
+is_hogged(struct tri_p *p, int64_t now_ns)
+{
+    return now_ns - p->decision_ns >= SLICE_NS && work_for_more(p);
+}
+
 /* After a nap the next may follow: so many looks come soon. */
 static int nap_looks;
 
 /* SYSMON-1.  Who computes has moved since the last look, and so, a while later, has
  * who waits for a processor of the system's. */
 static bool
-naps(struct tri_p *p, int64_t now_ns)
+naps(struct tri_p *p, int64_t now_ns, bool hogs)
 {
     struct tri_m *m = tri_load(&p->m);
     if (m == NULL || now_ns - p->decision_ns < NAP_NS || !others_wait(p))
@@ -118,19 +125,11 @@ naps(struct tri_p *p, int64_t now_ns)
     if (cpu_ns != p->cpu_ns) {
         p->cpu_ns = cpu_ns;
         p->cpu_seen_ns = now_ns;
-        return false;
     }
-    if (now_ns - p->cpu_seen_ns < NAP_NS || !tri_task_sleeps(tid))
+    if ((!hogs && now_ns - p->cpu_seen_ns < NAP_NS) || !tri_task_sleeps(tid))
         return false;
     nap_looks = NAP_LOOKS;
     return true;
-}
-
-/* One runs there for a slice and decides nothing. */
-static bool
-is_hogged(struct tri_p *p, int64_t now_ns)
-{
-    return now_ns - p->decision_ns >= SLICE_NS && work_for_more(p);
 }
 
 /* One, or some that make each other ready, have had a slice; who comes by next is to
@@ -208,8 +207,9 @@ preempt(struct tri_p *p, int64_t now_ns)
     if (undecided >= RESCUE_NS)
         tri_timers_rescue(p, now_ns);
     (void)end_slice(p, now_ns);
-    bool nap = naps(p, now_ns);
-    if (!nap && !is_hogged(p, now_ns))
+    bool hogs = is_hogged(p, now_ns);
+    bool nap = naps(p, now_ns, hogs);
+    if (!nap && !hogs)
         return false;
     /* A mark worker or a scheduler sees this; a goroutine does not. */
     tri_store(&p->preempt, 1);
