@@ -9,6 +9,8 @@
 #include "alloc/page_alloc.h"
 #include "base/lock.h"
 
+/* A line of its own: written by all who allocate, and the linker would put it beside
+ * what others only read (decisions/0016). */
 struct tri_heap_pages {
     struct tri_lock lock; /* TRI_RANK_HEAP */
     struct tri_page_alloc alloc;

@@ -15,7 +15,7 @@ set(TRI_PROTECT "sequence" CACHE STRING
     "TRI_STORE in programs: sequence (restartable, on x86-64) or counter (a section)")
 set_property(CACHE TRI_PROTECT PROPERTY STRINGS counter sequence)
 set(TRI_TEST_LABELS "" CACHE STRING
-    "a regular expression: test programs are made of tests with such a label; empty: all")
+    "regular expression: build only the programs of tests with such a label; empty: all")
 set_property(CACHE TRI_SANITIZE PROPERTY STRINGS "" address thread)
 set_property(CACHE TRI_TRACE PROPERTY STRINGS auto on off)
 

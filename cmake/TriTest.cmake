@@ -13,8 +13,8 @@
 # Labels: unit stress crash fault trace api lint; `sanitize` puts it among what
 # runs under asan and tsan too; `smoke` among what runs in release and lto, `release`
 # in release alone, where a compiler can hardly break it; `long` takes it out of the
-# default run, and `soak` is for tools/test --long.  A preset makes no programs but
-# those of its labels (TRI_TEST_LABELS).
+# default run, and `soak` is for tools/test --long.  TRI_TEST_LABELS says for
+# which labels programs are built.
 
 function(tri_test name)
     cmake_parse_arguments(PARSE_ARGV 1 arg "STATIC"
@@ -70,18 +70,22 @@ function(tri_test_program name)
 endfunction()
 
 # tri_leave_out_programs(): after all tests.  Those that TRI_TEST_LABELS leaves out
-# are made only when somebody asks for them by name.
+# are built only when somebody asks for them by name.
 function(tri_leave_out_programs)
     if(NOT TRI_TEST_LABELS)
         return()
     endif()
     get_property(programs GLOBAL PROPERTY tri_test_programs)
-    get_property(words GLOBAL PROPERTY tri_test_words)
-    foreach(program IN LISTS programs)
-        if(NOT program IN_LIST words)
-            set_target_properties(${program} PROPERTIES EXCLUDE_FROM_ALL ON)
-        endif()
-    endforeach()
+    get_property(wanted GLOBAL PROPERTY tri_test_wanted)
+    if(wanted)
+        list(REMOVE_ITEM programs ${wanted})
+    endif()
+    if(programs)
+        set_target_properties(${programs} PROPERTIES EXCLUDE_FROM_ALL ON)
+    endif()
+    list(LENGTH programs count)
+    message(STATUS "test programs left out by TRI_TEST_LABELS: ${count}; "
+                   "ninja NAME builds one")
 endfunction()
 
 # tri_add_test(NAME COMMAND ... [LABELS ...] [TIMEOUT s] [PROCESSORS n]
@@ -105,7 +109,8 @@ function(tri_add_test name)
         if(TRI_TEST_LABELS AND label MATCHES "${TRI_TEST_LABELS}")
             list(TRANSFORM arg_COMMAND
                  REPLACE "^\\$<TARGET_FILE:([^>]+)>$" "\\1" OUTPUT_VARIABLE words)
-            set_property(GLOBAL APPEND PROPERTY tri_test_words ${words})
+            set_property(GLOBAL APPEND PROPERTY tri_test_wanted ${words})
+            break()
         endif()
     endforeach()
     set_tests_properties(${name} PROPERTIES

@@ -7,7 +7,8 @@
 
 #define TRI_SWEEP_DRAINED UINT32_C(0x80000000)
 
-/* Keys: [w] world stopped; [a] atomic. */
+/* Keys: [w] world stopped; [a] atomic.  Lines of its own: written by all who sweep, and
+ * the linker would put it beside what others only read (decisions/0016). */
 struct tri_sweep_state {
     TRI_ATOMIC(uint32_t) gen;     /* [w] */
     TRI_ATOMIC(uint32_t) tokens;  /* [a] SWEEP-2 */

@@ -58,32 +58,30 @@ struct tri_p {
     struct tri_runq runq;               /* [a] */
     struct tri_timers timers; /* its own keys; of who went to sleep here */
     struct tri_p *link;       /* [l] idle list */
-    TRI_ATOMIC(int64_t)
-    live;                    /* [a][h] the program's goroutines: born here, less
-                               * those that ended here */
-    uint64_t next_goid;      /* [h] its stock of numbers */
-    uint64_t end_goid;       /* [h] the first that is not in it */
-    struct tri_g *free_gs;   /* [h] dead ones, with their stacks */
-    uint32_t free_g_count;   /* [h] */
-    uint32_t queue_turn;     /* [h] queues go before who wants a P */
-    uint32_t runnext_streak; /* [h] runnext before the queue so many times */
-    uint32_t runnext_passed; /* [h] the queues went before it (SCHED-8) */
-    uint32_t global_streak;  /* [h] decisions since the global queue's */
-    uint32_t readied;        /* [h] one, in runnext, with nothing else to do */
-    uint32_t solo_streak;    /* [h] so many of those it ran itself */
-    uint32_t worker_idle;    /* [h] runs an idle mark worker */
-    uint32_t seen_thread;    /* [h] told by proc_start; 0: none yet */
-    uint64_t random;         /* [h] xorshift state */
-    uint32_t defer_looks;    /* [s] since the last mistake */
-    uint32_t seen_decisions; /* [s] */
-    uint32_t seen_slices;    /* [s] */
-    uint32_t seen_calls;     /* [s] */
-    int64_t decision_ns;     /* [s] when the decisions changed last */
-    int64_t slice_ns;        /* [s] when the slices did */
-    int64_t call_ns;         /* [s] when the calls did */
-    uint32_t spared;         /* [s] since the last decision: SPARE-1 */
-    int64_t cpu_ns;          /* [s] what its holder had computed, when */
-    int64_t cpu_seen_ns;     /* [s] that changed last */
+    TRI_ATOMIC(int64_t) live; /* [a][h] born here less ended here; may be < 0 */
+    uint64_t next_goid;       /* [h] its stock of numbers */
+    uint64_t end_goid;        /* [h] the first that is not in it */
+    struct tri_g *free_gs;    /* [h] dead ones, with their stacks */
+    uint32_t free_g_count;    /* [h] */
+    uint32_t queue_turn;      /* [h] queues go before who wants a P */
+    uint32_t runnext_streak;  /* [h] runnext before the queue so many times */
+    uint32_t runnext_passed;  /* [h] the queues went before it (SCHED-8) */
+    uint32_t global_streak;   /* [h] decisions since the global queue's */
+    uint32_t readied;         /* [h] one, in runnext, with nothing else to do */
+    uint32_t solo_streak;     /* [h] so many of those it ran itself */
+    uint32_t worker_idle;     /* [h] runs an idle mark worker */
+    uint32_t seen_thread;     /* [h] told by proc_start; 0: none yet */
+    uint64_t random;          /* [h] xorshift state */
+    uint32_t defer_looks;     /* [s] since the last mistake */
+    uint32_t seen_decisions;  /* [s] */
+    uint32_t seen_slices;     /* [s] */
+    uint32_t seen_calls;      /* [s] */
+    int64_t decision_ns;      /* [s] when the decisions changed last */
+    int64_t slice_ns;         /* [s] when the slices did */
+    int64_t call_ns;          /* [s] when the calls did */
+    uint32_t spared;          /* [s] let go on so often: SPARE-1 */
+    int64_t cpu_ns;           /* [s] its holder's CPU time, as last read */
+    int64_t cpu_seen_ns;      /* [s] when that was first read */
 } TRI_CACHE_ALIGNED;
 
 /* A decision: what runs next has a slice of its own, or goes on with the one that is

@@ -45,7 +45,7 @@ holds_nothing(struct tri_p *p)
 {
     return tri_load(&p->m) == NULL && tri_load(&p->runnext) == NULL
         && tri_runq_empty(&p->runq) && p->free_gs == NULL
-        && tri_load(&p->timers.next_ns) == INT64_MAX;
+        && tri_load(&p->timers.next_ns) == INT64_MAX && tri_load(&p->live) == 0;
 }
 
 static void
@@ -70,6 +70,8 @@ retire_locked(struct tri_p *p)
     for (; g != NULL || (g = tri_runq_take(&p->runq)) != NULL; g = NULL)
         tri_sched_put_global_locked(g);
     tri_g_flush_free(p);
+    tri_add(&tri_sched.live_count, tri_load(&p->live));
+    tri_store(&p->live, 0);
     tri_gc_p_retire(p->gc);
     TRI_DCHECK(holds_nothing(p),
                "PROC-2: P %d ends with something in its hands", p->index);

@@ -62,13 +62,13 @@ tri_sched_init(int procs)
 int64_t
 tri_sched_live_count(void)
 {
+    tri_enter(); /* a thread of ours sees no P retired in between */
     int64_t count = tri_load(&tri_sched.live_count);
-    tri_enter(); /* no Ps are made meanwhile */
-    /* Those that are retired keep theirs. */
-    for (int32_t i = 0; i < TRI_PROCS_MAX && tri_sched.p[i] != NULL; i++)
+    int32_t ps = tri_sched_p_count(); /* PROC-3 */
+    for (int32_t i = 0; i < ps; i++)
         count += tri_load(&tri_sched.p[i]->live);
     tri_leave();
-    return count;
+    return count < 0 ? 0 : count;
 }
 
 /* ---- the decision --------------------------------------------------------- */

@@ -50,10 +50,10 @@
  * Keys: [c] constant after tri_sched_init; [l] `lock`; [a] atomic; [w] written
  * with the world stopped.
  *
- *   SCHED-9  What is written often shares no cache line with what is read more often
- *            than that, and each group below begins a line.  Otherwise where the
- *            linker puts it decides: a mutex storm took three times as long when it
- *            lay 32 bytes further.
+ *   SCHED-9  What is written at each wake-up, block or birth shares no cache line
+ *            with what decisions only read, and each group below begins a line.
+ *            Otherwise where the linker puts it decides: a mutex storm took two to
+ *            fourteen times as long when it lay 32 bytes further.
  */
 struct tri_sched {
     /* Read by all, written seldom. */
@@ -86,20 +86,21 @@ struct tri_sched {
     TRI_ATOMIC(uint32_t) idle_p_count; /* [a], written under [l] */
     TRI_ATOMIC(uint32_t) births;       /* [a] Ms whose thread is to come */
     TRI_ATOMIC(int64_t) birth_ns;      /* [a] when that changed last */
+    TRI_ATOMIC(uint64_t) worker_calls; /* [a] of tri_host_wake_workers */
 
     /* Written by who looks for work, or puts it off. */
     TRI_CACHE_ALIGNED TRI_ATOMIC(uint32_t)
         spinning;                      /* [a] Ms that look for work */
     TRI_ATOMIC(uint32_t) deferring;    /* [a] Ps that do (defer.h) */
-    TRI_ATOMIC(uint64_t) worker_calls; /* [a] of tri_host_wake_workers */
     TRI_ATOMIC(int64_t) watched_ns;    /* [a] TIMER-3; INT64_MAX: by nobody */
     TRI_ATOMIC(uint32_t) monitor_word; /* [a] 1: sysmon is to look now */
     TRI_ATOMIC(uint32_t) monitor_deep; /* [a] 1: sysmon sleeps long */
 
     /* Counted. */
     TRI_CACHE_ALIGNED TRI_ATOMIC(uint64_t) next_goid; /* [a] for a P's stock */
-    TRI_ATOMIC(int64_t) live_count; /* [a] as a P's: born without one, main */
-    TRI_ATOMIC(uint64_t) switches;  /* [a] of in-place preemptions */
+    TRI_ATOMIC(int64_t)
+    live_count; /* [a] as a P's: born without one (main), and of retired ones */
+    TRI_ATOMIC(uint64_t) switches; /* [a] of in-place preemptions */
 };
 
 extern struct tri_sched tri_sched;
@@ -113,7 +114,8 @@ tri_sched_p_count(void)
     return tri_load_acquire(&tri_sched.p_count);
 }
 
-/* The program's goroutines.  Exact when no P runs anything. */
+/* The program's goroutines: a sum of counts that are read one after the other.  Exact
+ * when no P runs anything; else off by those born or ended meanwhile. */
 int64_t tri_sched_live_count(void);
 
 /* The calling thread's, inside a critical section. */

@@ -11,10 +11,10 @@
 
 #include "runtime/sched.h"
 
-/* [c] The objects' code: the one with malloc in it, and libc, often the same. */
+/* [c] Where these objects are mapped, often the same; empty: not found. */
 static struct range {
     uintptr_t lo, hi;
-} ranges[2];
+} allocator, libc;
 
 static bool
 is_in(const struct range *range, uintptr_t pc)
@@ -22,48 +22,48 @@ is_in(const struct range *range, uintptr_t pc)
     return pc >= range->lo && pc < range->hi;
 }
 
-/* Where the object is mapped, and whether as code or data does not matter. */
+/* From the first byte that it has mapped to past the last. */
 static struct range
-whole(const struct dl_phdr_info *info)
+extent_of(const struct dl_phdr_info *info)
 {
     struct range range = { UINTPTR_MAX, 0 };
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *part = &info->dlpi_phdr[i];
         uintptr_t lo = info->dlpi_addr + part->p_vaddr;
+        uintptr_t hi = lo + part->p_memsz;
         if (part->p_type != PT_LOAD)
             continue;
         range.lo = lo < range.lo ? lo : range.lo;
-        range.hi =
-            lo + part->p_memsz > range.hi ? lo + part->p_memsz : range.hi;
+        range.hi = hi > range.hi ? hi : range.hi;
     }
     return range;
 }
 
 static int
-find(struct dl_phdr_info *info, size_t bytes, void *program_too)
+note_object(struct dl_phdr_info *info, size_t bytes, void *arg)
 {
-    bool *is_first = program_too;
-    struct range range = whole(info);
+    bool *is_program = arg; /* it comes first */
+    struct range range = extent_of(info);
     (void)bytes;
-    if (!*is_first && !is_in(&range, (uintptr_t)&tri_sched)) {
+    if (!*is_program && !is_in(&range, (uintptr_t)&tri_sched)) {
         if (is_in(&range, (uintptr_t)&malloc))
-            ranges[0] = range;
+            allocator = range;
         if (is_in(&range, (uintptr_t)&fork))
-            ranges[1] = range;
+            libc = range;
     }
-    *is_first = false;
+    *is_program = false;
     return 0;
 }
 
 void
 tri_spare_init(void)
 {
-    bool is_first = true; /* the program */
-    dl_iterate_phdr(find, &is_first);
+    bool is_program = true;
+    dl_iterate_phdr(note_object, &is_program);
 }
 
 bool
 tri_spare_is_there(uintptr_t pc)
 {
-    return is_in(&ranges[0], pc) || is_in(&ranges[1], pc);
+    return is_in(&allocator, pc) || is_in(&libc, pc);
 }

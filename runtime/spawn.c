@@ -302,7 +302,7 @@ take(struct tri_p *p, size_t stack_bytes)
     return g;
 }
 
-/* Numbers come to a P so many at once: Go's GoidCacheBatch. */
+/* 16 numbers come to a P at once, as Go's GoidCacheBatch. */
 static uint64_t
 next_id(struct tri_p *p)
 {
@@ -310,7 +310,7 @@ next_id(struct tri_p *p)
         STOCK = 16
     };
     /* Relaxed: numbers of one's own are all that is asked for. */
-    if (p == NULL) /* the runtime's own, before there are any */
+    if (p == NULL) /* the runtime's own, and main: nobody holds one yet */
         return tri_add_relaxed(&tri_sched.next_goid, 1);
     if (p->next_goid == p->end_goid) {
         p->next_goid = tri_add_relaxed(&tri_sched.next_goid, STOCK);

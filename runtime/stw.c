@@ -106,8 +106,9 @@ all_asked(struct tri_m *self, uint32_t count)
     return true;
 }
 
-/* Under TSan a thread may have to be asked more than once (SIG-5). */
-static void
+/* Under TSan a thread may have to be asked more than once (SIG-5).  True: somebody was
+ * looked at, so slow he was. */
+static bool
 await_answers(struct tri_m *self, uint32_t counted)
 {
     TRI_DCHECK(all_asked(self, counted),
@@ -121,25 +122,27 @@ await_answers(struct tri_m *self, uint32_t counted)
                 tri_m_nudge(tri_m_at(i));
         tri_stragglers_look(world.begin_ns);
     }
-    if (looked)
-        tri_stragglers_stopped();
+    return looked;
 }
 
 static void
 stop_all(struct tri_m *self)
 {
     uint32_t counted;
+    bool looked = false;
     do {
         counted = tri_m_count();
         /* One more than asked, so that nobody sees 0 while we still ask. */
         tri_store(&world.wait.remaining, 1);
         ask_all(self);
         tri_sub(&world.wait.remaining, 1);
-        await_answers(self, counted);
+        looked |= await_answers(self, counted);
         /* Who was not stopped yet may have made another. */
     } while (tri_m_count() != counted);
     for (uint32_t i = 0; i < counted; i++)
         tri_san_acquire(tri_m_at(i));
+    if (looked)
+        tri_stragglers_stopped();
 }
 
 void

@@ -9,27 +9,36 @@
  *   - takes the P of a thread that hogs it for 10 ms while others could use
  *     it: stops the thread in place and gives the P away; the goroutine goes
  *     on, on its thread, once it is given a P again;
- *   - does so after a millisecond where the thread sleeps in a call that it did not
+ *   - does so after 2 to 3 ms where the thread sleeps in a call that it did not
  *     announce and others wait (SYSMON-1);
+ *   - lets who is in libc's or malloc's code go on a little longer (SPARE-1);
  *   - tells a P that decides often, but has had a slice, that its queues are next
  *     (SCHED-8);
  *   - makes ready whose time has come on a P whose holder does not come by, and
  *     polls files that nobody polls;
  *   - calls the collector's tick; finds deadlocks; trims free stacks.
  *
- *   SYSMON-1  Who sleeps with a P in his hands has it for a millisecond or two, if
- *             others wait, and one after the other.  Otherwise, where a lock of libc's
- *             is contended and its holder was stopped in place, each who comes before
- *             him keeps a P for a slice in which nobody runs: with a hundred threads
- *             in malloc seconds pass until he goes on.
+ *   SYSMON-1  Who sleeps with a P, in a system call that he did not announce, loses it
+ *             when others wait for it: the first after a slice; then sysmon looks each
+ *             millisecond for a while, and the next loses it 2 to 3 ms after his
+ *             decision.  Otherwise a contended lock of libc's becomes a convoy: its
+ *             holder, stopped in place, waits for a P behind all who sleep for the
+ *             lock, each with a P for a whole slice; with a hundred threads in malloc
+ *             that takes minutes.
+ *
+ * That he sleeps is told by two things: his CPU time stands still, and the stop finds him
+ * in a system call.  Who is not waits for one of the system's processors, and goes on.
+ * The state that /proc tells would do, but wants a descriptor, out of the program's own
+ * table, a thousand times a second.
  *
  * Relaxed: `calls`, `slices` and `heirs` are clocks, of which we only see whether they
  * moved; what belongs to a thread that we stopped came with its answer.
  *
- * It looks every 20 us while it finds something to do, and backs off to 10 ms, or
- * 50 ms while all Ps are idle, or less while something is left for it: stacks to
- * trim, a P that puts wake-ups off, a birth.  It is an M like others:
- * it stops with the world, and blocks to sleep.
+ * It looks every 20 us while it hands on the Ps of calls, or spares somebody; a
+ * preemption in place, once a slice, is no reason to look soon (as in Go).  It backs off
+ * to 10 ms, or 50 ms while all Ps are idle, or less while something is left for it: a
+ * sleeper's successor, stacks to trim, a P that puts wake-ups off, a birth.  It is an M
+ * like others: it stops with the world, and blocks to sleep.
  */
 #include <sys/prctl.h>
 
@@ -56,11 +65,16 @@
 #define IDLE_NS_MAX  INT64_C(50000000)
 #define QUIET_LOOKS  50
 #define RESCUE_NS    INT64_C(1000000)
-#define NAP_NS       INT64_C(1000000)
-#define NAP_LOOKS    20
-#define SPARE_MAX    64u
+#define ASLEEP_NS    INT64_C(1000000) /* so long, and for so many looks then */
+#define ASLEEP_LOOKS 20
+#define SPARE_MAX    64u /* times from one decision to the next */
+#define SPARE_NS     INT64_C(1000000000) /* after a sleeper */
 #define TRIM_AT_ONCE 64u
 #define TRIM_NS      INT64_C(2000000) /* to the next batch, while all is idle */
+
+/* After a sleeper the next may follow: so many looks come soon. */
+static int asleep_looks;
+static int64_t spares_until_ns;
 
 /* Not counting runnext, which goes on with the slice. */
 static bool
@@ -102,34 +116,27 @@ keep_time(struct tri_p *p, int64_t now_ns)
     }
 }
 
-/* One runs there for a slice and decides nothing. */
+/* One runs there for a slice and decides nothing (T-006). */
 static bool
 is_hogged(struct tri_p *p, int64_t now_ns)
 {
     return now_ns - p->decision_ns >= SLICE_NS && work_for_more(p);
 }
 
-/* After a nap the next may follow: so many looks come soon. */
-static int nap_looks;
-
-/* SYSMON-1.  Who computes has moved since the last look, and so, a while later, has
- * who waits for a processor of the system's. */
+/* SYSMON-1: for a while. */
 static bool
-naps(struct tri_p *p, int64_t now_ns, bool hogs)
+computes_nothing(struct tri_p *p, int64_t now_ns)
 {
     struct tri_m *m = tri_load(&p->m);
-    if (m == NULL || now_ns - p->decision_ns < NAP_NS || !others_wait(p))
+    if (m == NULL || now_ns - p->decision_ns < ASLEEP_NS || !others_wait(p))
         return false;
-    int tid = tri_load_relaxed(&m->tid); /* a hint: who it was, or is */
-    int64_t cpu_ns = tri_task_cpu_ns(tid);
+    /* Relaxed: a hint; who it was, or is. */
+    int64_t cpu_ns = tri_task_cpu_ns(tri_load_relaxed(&m->tid));
     if (cpu_ns != p->cpu_ns) {
         p->cpu_ns = cpu_ns;
         p->cpu_seen_ns = now_ns;
     }
-    if ((!hogs && now_ns - p->cpu_seen_ns < NAP_NS) || !tri_task_sleeps(tid))
-        return false;
-    nap_looks = NAP_LOOKS;
-    return true;
+    return now_ns - p->cpu_seen_ns >= ASLEEP_NS;
 }
 
 /* One, or some that make each other ready, have had a slice; who comes by next is to
@@ -152,7 +159,8 @@ hand_off_in_call(struct tri_p *p)
     return true;
 }
 
-/* A blocking call that lasts, or the last of many.  Go: retake. */
+/* A blocking call that lasts, or the last of many.  Go: retake
+ * (T-005). */
 static bool
 retake(struct tri_p *p, int64_t now_ns)
 {
@@ -191,10 +199,32 @@ detach(struct tri_m *m)
 
 /* SPARE-1.  m is stopped. */
 static bool
-is_spared(struct tri_p *p, struct tri_m *m, int64_t now_ns)
+spare(struct tri_p *p, struct tri_m *m, int64_t now_ns)
 {
-    return m->uc != NULL && now_ns - p->decision_ns < 2 * SLICE_NS
-        && p->spared++ < SPARE_MAX && tri_spare_is_there(tri_signal_pc(m->uc));
+    return m->uc != NULL && now_ns < spares_until_ns
+        && now_ns - p->decision_ns < 2 * SLICE_NS
+        && tri_spare_is_there(tri_signal_pc(m->uc)) && p->spared++ < SPARE_MAX;
+}
+
+/* m, which has p, is stopped there; `idle`: it computed nothing for a while.  True: it
+ * is to be looked at again soon.  Who is met in a call after a slice may have slept in
+ * it, and so may the next. */
+static bool
+take_or_let_go(struct tri_p *p, struct tri_m *m, bool idle, int64_t now_ns)
+{
+    bool in_call = m->uc != NULL && tri_signal_in_call(m->uc);
+    bool hogs = is_hogged(p, now_ns);
+    bool asleep = idle && in_call;
+    bool spared = hogs && !asleep && spare(p, m, now_ns);
+    if (in_call)
+        asleep_looks = ASLEEP_LOOKS;
+    if (asleep)
+        spares_until_ns = now_ns + SPARE_NS;
+    if (asleep || (hogs && !spared))
+        detach(m);
+    else
+        tri_m_release(m);
+    return spared && !in_call;
 }
 
 static bool
@@ -207,9 +237,8 @@ preempt(struct tri_p *p, int64_t now_ns)
     if (undecided >= RESCUE_NS)
         tri_timers_rescue(p, now_ns);
     (void)end_slice(p, now_ns);
-    bool hogs = is_hogged(p, now_ns);
-    bool nap = naps(p, now_ns, hogs);
-    if (!nap && !hogs)
+    bool idle = computes_nothing(p, now_ns);
+    if (!idle && !is_hogged(p, now_ns))
         return false;
     /* A mark worker or a scheduler sees this; a goroutine does not. */
     tri_store(&p->preempt, 1);
@@ -220,14 +249,8 @@ preempt(struct tri_p *p, int64_t now_ns)
     /* Stopped: what it was doing may have changed since we looked. */
     if (tri_load(&m->p) == p && tri_load(&m->g) != NULL
         && tri_load_relaxed(&m->no_preempt) == 0
-        && tri_p_decisions(p) == p->seen_decisions) {
-        bool spared = !nap && is_spared(p, m, now_ns);
-        if (spared)
-            tri_m_release(m);
-        else
-            detach(m);
-        return spared; /* or else once a slice: no reason to look soon.  As in Go. */
-    }
+        && tri_p_decisions(p) == p->seen_decisions)
+        return take_or_let_go(p, m, idle, now_ns);
     /* It may have stopped by going into a call; let go first, it is out of that
      * one, and so each time (world_live.pml). */
     bool taken = tri_p_take_in_call(p);
@@ -285,9 +308,9 @@ rest(struct tri_m *m, int64_t ns)
     bool idle = all_idle();
     if (deep && !idle && ns > LOOK_NS_MAX)
         ns = LOOK_NS_MAX;
-    if (nap_looks > 0) { /* SYSMON-1 */
-        nap_looks--;
-        ns = ns < NAP_NS ? ns : NAP_NS;
+    if (asleep_looks > 0) { /* SYSMON-1 */
+        asleep_looks--;
+        ns = ns < ASLEEP_NS ? ns : ASLEEP_NS;
     }
     if (ns > TRI_DEFER_LOOK_NS && tri_load(&tri_sched.deferring) != 0)
         ns = TRI_DEFER_LOOK_NS; /* SCHED-6 */

@@ -45,12 +45,3 @@ tri_task_cpu_ns(int tid)
         return 0;
     return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
 }
-
-bool
-tri_task_sleeps(int tid)
-{
-    char line[128]; /* "TID (NAME) S ...", and a name may be ") R" */
-    tri_task_line(tid, "stat", line, sizeof(line));
-    const char *end = strrchr(line, ')');
-    return end != NULL && end[1] == ' ' && end[2] == 'S';
-}

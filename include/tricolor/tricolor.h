@@ -37,7 +37,8 @@
  * That signal may come in any system call outside of tri_blocking_begin and
  * tri_blocking_end.  Most go on by themselves (SA_RESTART: read, write, wait); those
  * that signal(7) says are never restarted (nanosleep, poll, select, epoll_wait,
- * sem_timedwait, sockets with a timeout) may return EINTR, so put them between the
+ * sem_timedwait, sockets with a timeout) may return EINTR, when the world stops or after
+ * some milliseconds in which others wait for the P, so put them between the
  * two, or call them again.  vfork and posix_spawn, in which no signal interrupts the
  * parent until the child has called exec, belong there too, or every pause waits.
  *
@@ -353,7 +354,8 @@ TRI_API void tri_sleep(int64_t ns);
 /* Ends the calling goroutine; on the main one, waits for the others for ever.
  * Not from an attached thread.  Go: Goexit, without defers. */
 TRI_API void tri_exit(void) __attribute__((noreturn));
-/* The calling goroutine's number, from 1; it is the one in the trace. */
+/* The calling goroutine's number, from 1, never given twice; the one in the trace.  Not
+ * in order of birth: each P takes 16 at a time, as Go's do. */
 TRI_API uint64_t tri_goid(void);
 /* Stops here if a pause is wanted.  Never needed; makes pauses shorter. */
 TRI_API void tri_safepoint(void);
