@@ -11,8 +11,8 @@
  *            behind all who will wait for the lock, and a fork, which takes all of
  *            malloc's, never gets the last one.
  *
- * Where nobody waits for locks it would be in vain: three goroutines that do nothing but
- * copy memory, on one P, lost 6 of 100 copies to those looks.
+ * Where nobody sleeps so it would be in vain, and cost who computes in libc a signal a
+ * look.
  *
  * The objects are looked up once, at the start: an allocator in the program itself, or
  * loaded later, has no such grace; nor has a function of the program's that libc calls

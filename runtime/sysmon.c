@@ -74,7 +74,7 @@
 
 /* After a sleeper the next may follow: so many looks come soon. */
 static int asleep_looks;
-static int64_t spares_until_ns;
+static int64_t spares_until_ns; /* SPARE-1 */
 
 /* Not counting runnext, which goes on with the slice. */
 static bool
@@ -159,8 +159,7 @@ hand_off_in_call(struct tri_p *p)
     return true;
 }
 
-/* A blocking call that lasts, or the last of many.  Go: retake
- * (T-005). */
+/* A blocking call that lasts, or the last of many.  Go: retake (T-005). */
 static bool
 retake(struct tri_p *p, int64_t now_ns)
 {
